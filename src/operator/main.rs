@@ -1,1 +1,154 @@
-fn main() {}
+//! `ordinal`, the operator of OrdinalSets: everything that touches the network.
+//!
+//! Data moves one way: watches (`watch`) fill caches (`cache`, `sets`) and wake sets; a pass (`reconcile`) takes a
+//! snapshot (`collect`), plans (crate `ordinal-plan`), and carries the plan out (`executor`, the only file that writes to
+//! the objects of sets). `freshness` and `book` see to it that a pass sees its own earlier writes.
+
+mod book;
+mod cache;
+mod client;
+mod collect;
+mod config;
+mod controller;
+mod events;
+mod executor;
+mod freshness;
+mod kinds;
+mod leader;
+mod outcome;
+mod reconcile;
+mod server;
+mod sets;
+mod watch;
+
+use clap::Parser;
+use config::{Cli, Command, LogFormat, Run};
+use futures::FutureExt;
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    io,
+    process::ExitCode,
+    time::Duration,
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch as channel,
+    time::timeout,
+};
+use tracing::{error, info};
+
+/// Passes under way at the end have this long; a pod's own grace of 30 s by default ends the operator after that.
+const DRAIN: Duration = Duration::from_secs(20);
+
+fn main() -> ExitCode {
+    let Cli { command: Command::Run(run) } = Cli::parse();
+    if let Err(wrong) = run.validate() {
+        eprintln!("error: {wrong}");
+        return ExitCode::from(2);
+    }
+    start_log(&run);
+    // Two threads: the work is waiting, not computing.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(operate(run)),
+        Err(error) => Err(format!("the runtime cannot be started: {error}")),
+    };
+    match ended {
+        Ok(End::Stopped) => ExitCode::SUCCESS,
+        Ok(End::LeaseLost) => ExitCode::from(3),
+        Err(why) => {
+            error!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How a run ended that could begin.
+enum End {
+    Stopped,
+    LeaseLost,
+}
+
+async fn operate(run: Run) -> Result<End, String> {
+    let config = client::config(&run).await?;
+    info!(version = env!("CARGO_PKG_VERSION"), server = %config.cluster_url, "starting");
+    let listener = server::bind(run.health_bind_address)
+        .await
+        .map_err(|e| format!("cannot listen on {}: {e}", run.health_bind_address))?;
+    let lease_client = client::for_lease(config.clone())?;
+    let client = client::for_work(config, &run)?;
+    let identity = identity(&run);
+
+    let (caches, writer) = controller::caches();
+    tokio::spawn(server::serve(listener, caches.clone()));
+    let (events, _) = events::Events::spawn(client.clone(), &identity);
+    let stop = stop_signal()?.shared();
+
+    let (leading, is_leading) = channel::channel(!run.leader_elect);
+    let (drained, is_drained) = tokio::sync::oneshot::channel::<()>();
+    let contender = leader::Contender::new(lease_client, &run, identity);
+    let mut lease = if run.leader_elect {
+        tokio::spawn(contender.run(leading, is_drained.map(drop)))
+    } else {
+        // Nothing to lose: done when drained, as the other is.
+        tokio::spawn(is_drained.map(|_| true))
+    };
+
+    let parts = controller::Parts { client, events: events.clone(), workers: run.workers, leading: is_leading };
+    let work = controller::run(parts, caches, writer, stop.clone());
+    let bounded = async {
+        tokio::select! {
+            () = work => {}
+            () = stop.then(|()| tokio::time::sleep(DRAIN)) => error!("passes did not end in time"),
+        }
+    };
+    tokio::select! {
+        () = bounded => {}
+        // Another operator may be writing already: no time to be graceful.
+        _ = &mut lease => return Ok(End::LeaseLost),
+    }
+    // The lease is given back only now that nothing more is written for the sets.
+    let _ = drained.send(());
+    let _ = timeout(Duration::from_secs(5), lease).await;
+    let _ = timeout(Duration::from_secs(2), events.flush()).await;
+    info!("stopped");
+    Ok(End::Stopped)
+}
+
+/// Done at the first SIGTERM or SIGINT.
+fn stop_signal() -> Result<impl Future<Output = ()> + Send, String> {
+    let fail = |e: io::Error| format!("signals cannot be handled: {e}");
+    let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
+    Ok(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        info!("stopping on {name}");
+    })
+}
+
+/// A name that no other contender has, not even an earlier one in the same pod.
+fn identity(run: &Run) -> String {
+    let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").map(|h| h.trim().to_owned()).ok();
+    let name = run.identity.clone().or_else(host).unwrap_or_else(|| "ordinal".into());
+    format!("{name}_{:016x}", RandomState::new().build_hasher().finish())
+}
+
+fn start_log(run: &Run) {
+    use tracing_subscriber::{filter::LevelFilter, fmt, prelude::*, registry};
+    // The client logs every failed request as an error of its own; ours say what follows from it.
+    let filter = tracing_subscriber::filter::Targets::new()
+        .with_default(run.log_level)
+        .with_target("kube_client", run.log_level.min(LevelFilter::WARN))
+        .with_target("kube_client::client::builder", LevelFilter::OFF)
+        .with_target("hyper", run.log_level.min(LevelFilter::WARN))
+        .with_target("tower", run.log_level.min(LevelFilter::WARN));
+    let terminal = io::IsTerminal::is_terminal(&io::stderr());
+    let log = fmt::layer().with_writer(io::stderr).with_ansi(terminal).with_target(false);
+    match run.log_format {
+        LogFormat::Text => registry().with(log.with_filter(filter)).init(),
+        LogFormat::Json => registry().with(log.json().flatten_event(true).with_filter(filter)).init(),
+    }
+}

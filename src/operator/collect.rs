@@ -1,0 +1,58 @@
+//! Gathers what a plan is made from, out of the caches alone: no call is made (O-14).
+
+use crate::{
+    cache::{Cache, Group, Key},
+    sets::Sets,
+};
+use k8s_openapi::jiff::Timestamp;
+use ordinal_plan::{
+    Snapshot,
+    snapshot::{Claim, Memory, Pod, Revision, Service, Set},
+};
+use std::sync::Arc;
+
+/// All caches.
+pub struct Caches {
+    /// Pods of the whole cluster.
+    pub pods: Arc<Cache<Pod>>,
+    /// Claims of the whole cluster.
+    pub claims: Arc<Cache<Claim>>,
+    /// ControllerRevisions of the whole cluster.
+    pub revisions: Arc<Cache<Revision>>,
+    /// Services of the whole cluster.
+    pub services: Arc<Cache<Service>>,
+    /// OrdinalSets of the whole cluster.
+    pub sets: Arc<Sets>,
+}
+
+impl Caches {
+    /// The kinds whose first list is not complete yet.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let all = [
+            ("OrdinalSet", &self.sets.horizon),
+            ("Pod", &self.pods.horizon),
+            ("PersistentVolumeClaim", &self.claims.horizon),
+            ("ControllerRevision", &self.revisions.horizon),
+            ("Service", &self.services.horizon),
+        ];
+        all.into_iter().filter(|(_, horizon)| !horizon.is_synced()).map(|(kind, _)| kind).collect()
+    }
+
+    /// What there is for one set, now.
+    pub fn snapshot(&self, set: &Arc<Set>, memory: Memory) -> Snapshot {
+        let key = |name: &str| Key { namespace: set.namespace.clone(), name: name.to_owned() };
+        let own = Group::Owner(set.uid.clone());
+        let named = Group::Family(key(&set.name));
+        let orphans = Group::Orphans(set.namespace.clone());
+        let families = set.claim_templates().map(|(t, _)| Group::Family(key(&format!("{t}-{}", set.name))));
+        Snapshot {
+            now: Timestamp::now(),
+            pods: self.pods.union(&[own.clone(), named.clone()]),
+            claims: self.claims.union(&families.collect::<Vec<_>>()),
+            revisions: self.revisions.union(&[own, named, orphans]),
+            service: self.services.get(&key(&set.spec.service_name)),
+            set: set.clone(),
+            memory,
+        }
+    }
+}

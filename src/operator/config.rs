@@ -1,0 +1,167 @@
+//! The command line.
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use std::{net::SocketAddr, num::NonZeroU16, path::PathBuf, time::Duration};
+use tracing_subscriber::filter::LevelFilter;
+
+/// Ordinal: OrdinalSets, which are StatefulSets and more.
+///
+/// Exit codes: 0 stopped on request, 1 could not run, 2 wrong usage, 3 leadership was lost.
+#[derive(Parser, Debug)]
+#[command(name = "ordinal", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run the operator until it is stopped by SIGTERM or SIGINT.
+    Run(Run),
+}
+
+/// Flags of `ordinal run`.
+#[derive(Args, Debug, Clone)]
+pub struct Run {
+    /// Kubeconfig file; without it $KUBECONFIG, ~/.kube/config or, in a pod, the service account.
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Context of the kubeconfig; without it its current one.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+
+    /// How many sets are worked on at a time.
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub workers: NonZeroU16,
+
+    /// Requests per second at most, on average; 0: no limit but the API server's own.
+    #[arg(long, value_name = "N", default_value_t = 0.0, value_parser = rate)]
+    pub qps: f32,
+
+    /// Requests at once at most before --qps counts.
+    #[arg(long, value_name = "N", default_value = "30")]
+    pub burst: NonZeroU16,
+
+    /// Work only while holding a Lease, so that one of several operators works.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
+    pub leader_elect: bool,
+
+    /// Name of the Lease.
+    #[arg(long, value_name = "NAME", default_value = "ordinal")]
+    pub lease_name: String,
+
+    /// Namespace of the Lease; without it the operator's own.
+    #[arg(long, value_name = "NAME", env = "POD_NAMESPACE", default_value = "ordinal-system")]
+    pub lease_namespace: String,
+
+    /// Who this operator is among those that want the Lease; without it a name made from the host's.
+    #[arg(long, value_name = "NAME", env = "POD_NAME")]
+    pub identity: Option<String>,
+
+    /// How long others wait for a holder that does not renew.
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
+    pub lease_duration: Duration,
+
+    /// How long a holder tries to renew before it gives up; less than --lease-duration.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub renew_deadline: Duration,
+
+    /// Pause between two tries to take or renew the Lease.
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
+    pub retry_period: Duration,
+
+    /// Where /healthz and /readyz are served.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
+    pub health_bind_address: SocketAddr,
+
+    /// Form of the log on stderr.
+    #[arg(long, value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+
+    /// What is logged: error, warn, info, debug or trace.
+    #[arg(long, value_name = "LEVEL", env = "ORDINAL_LOG", default_value = "info")]
+    pub log_level: LevelFilter,
+}
+
+/// Form of the log.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object per line.
+    Json,
+}
+
+impl Run {
+    /// What the values of single flags cannot say.
+    ///
+    /// # Errors
+    /// A sentence for the person who wrote the command line.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.renew_deadline >= self.lease_duration {
+            return Err("--renew-deadline must be less than --lease-duration".into());
+        }
+        if self.retry_period >= self.renew_deadline {
+            return Err("--retry-period must be less than --renew-deadline".into());
+        }
+        Ok(())
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("must be greater than 0".into()),
+    }
+}
+
+fn rate(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(rate) if f32::is_finite(rate) && rate >= 0.0 => Ok(rate),
+        _ => Err("must be a number, 0 or greater".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn run(args: &[&str]) -> Result<Run, String> {
+        let cli = Cli::try_parse_from([&["ordinal", "run"], args].concat()).map_err(|e| e.to_string())?;
+        let Command::Run(run) = cli.command;
+        run.validate().map(|()| run)
+    }
+
+    #[test]
+    fn every_flag_has_a_help_text() {
+        let command = Cli::command();
+        for sub in command.get_subcommands() {
+            for arg in sub.get_arguments() {
+                assert!(arg.get_help().is_some(), "--{} has no help", arg.get_id());
+            }
+        }
+    }
+
+    #[test]
+    fn wrong_flags_are_refused() {
+        assert!(run(&[]).is_ok());
+        for wrong in [
+            &["--workers", "0"][..],
+            &["--qps", "-1"],
+            &["--qps", "NaN"],
+            &["--lease-duration", "5"],
+            &["--retry-period", "10"],
+            &["--renew-deadline", "0"],
+            &["--log-format", "xml"],
+            &["--health-bind-address", "8081"],
+            &["--no-such-flag"],
+        ] {
+            assert!(run(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Wiring: watches fill the caches and wake sets, the queue hands them to passes, the gate says when passes may run.
+
+use crate::{
+    book::Book,
+    collect::Caches,
+    events::Events,
+    executor::Executor,
+    kinds::Observed,
+    reconcile::{Context, Error, Gate, reconcile, retry},
+    sets::Sets,
+    watch,
+};
+use futures::{StreamExt, channel::mpsc};
+use kube::{
+    Client,
+    runtime::{
+        Controller,
+        controller::{Config, Error as ControllerError},
+        reflector::store,
+    },
+};
+use std::{future::Future, num::NonZeroU16, sync::Arc, time::Duration};
+use tokio::{sync::watch as channel, task::JoinHandle};
+use tracing::{debug, info, warn};
+
+/// Empty caches, and the writer of that of sets.
+pub fn caches() -> (Arc<Caches>, store::Writer<Observed>) {
+    let (sets, writer) = Sets::new();
+    let caches = Caches {
+        pods: Arc::default(),
+        claims: Arc::default(),
+        revisions: Arc::default(),
+        services: Arc::default(),
+        sets: Arc::new(sets),
+    };
+    (Arc::new(caches), writer)
+}
+
+/// What the controller needs beside its caches.
+pub struct Parts {
+    /// For watches and writes.
+    pub client: Client,
+    /// Where events go.
+    pub events: Events,
+    /// How many passes at a time.
+    pub workers: NonZeroU16,
+    /// Whether this operator leads.
+    pub leading: channel::Receiver<bool>,
+}
+
+/// Runs until `stop`; passes under way are finished first.
+pub async fn run(
+    parts: Parts,
+    caches: Arc<Caches>,
+    writer: store::Writer<Observed>,
+    stop: impl Future<Output = ()> + Send + Sync + Clone + 'static,
+) {
+    let Parts { client, events, workers, leading } = parts;
+    let (wake, woken) = mpsc::unbounded();
+    let watches: [JoinHandle<()>; 4] = [
+        tokio::spawn(watch::drive(client.clone(), caches.pods.clone(), caches.sets.clone(), wake.clone())),
+        tokio::spawn(watch::drive(client.clone(), caches.claims.clone(), caches.sets.clone(), wake.clone())),
+        tokio::spawn(watch::drive(client.clone(), caches.revisions.clone(), caches.sets.clone(), wake.clone())),
+        tokio::spawn(watch::drive(client.clone(), caches.services.clone(), caches.sets.clone(), wake)),
+    ];
+    let (gate, open) = channel::channel(Gate::Waiting);
+    let gatekeeper = tokio::spawn(keep_gate(gate, caches.clone(), leading, stop.clone()));
+    let context = Arc::new(Context {
+        executor: Executor::new(client.clone(), caches.clone(), events.clone()),
+        book: Book::default(),
+        caches: caches.clone(),
+        events,
+        open,
+    });
+    let forgetful = context.clone();
+    Controller::for_stream(watch::sets(&client, caches.sets.clone(), writer), caches.sets.store.clone())
+        .with_config(Config::default().concurrency(workers.get()))
+        .reconcile_on(woken)
+        .graceful_shutdown_on(stop)
+        .run(reconcile, retry, context)
+        .for_each(|outcome| {
+            match outcome {
+                Ok((set, action)) => debug!(%set, ?action, "pass ended"),
+                Err(ControllerError::ObjectNotFound(set)) => {
+                    let namespace = set.namespace.unwrap_or_default();
+                    forgetful.book.forget(&crate::cache::Key { namespace, name: set.name });
+                }
+                Err(ControllerError::ReconcilerFailed(Error::Pass { what, .. }, set)) => {
+                    warn!(namespace = set.namespace, set = set.name, "pass failed, trying again: {what}");
+                }
+                Err(ControllerError::QueueError(error)) => warn!(%error, "the queue of sets failed"),
+                Err(ControllerError::RunnerError(error)) => warn!(%error, "the queue's runner failed"),
+            }
+            futures::future::ready(())
+        })
+        .await;
+    watches.iter().for_each(JoinHandle::abort);
+    gatekeeper.abort();
+    info!("all passes have ended");
+}
+
+/// Opens the gate when the caches are filled and the lease is held; closes it at the end. It does not shut when the lease
+/// is lost: then the process ends at once.
+async fn keep_gate(
+    gate: channel::Sender<Gate>,
+    caches: Arc<Caches>,
+    mut leading: channel::Receiver<bool>,
+    stop: impl Future<Output = ()>,
+) {
+    let opening = async {
+        while !caches.missing().is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        info!("caches are filled");
+        if leading.wait_for(|leading| *leading).await.is_ok() {
+            gate.send_replace(Gate::Open);
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = opening => {}
+        () = stop => {}
+    }
+    gate.send_replace(Gate::Closed);
+}

@@ -1,0 +1,95 @@
+//! A pass sees its own earlier writes (S-8.6, N-3): what a set's last pass wrote is compared with how far the caches have
+//! come, and the set waits until they have it. Nothing is polled: the awaited event itself wakes the set.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How far a cache has come.
+#[derive(Debug, Default)]
+pub struct Horizon {
+    /// The highest resourceVersion of any object seen.
+    seen: AtomicU64,
+    /// How many lists have begun.
+    begun: AtomicU64,
+    /// How many had begun when the last complete one began.
+    listed: AtomicU64,
+}
+
+impl Horizon {
+    /// A list begins; it is a consistent read, so it brings everything written before now.
+    pub fn list_begins(&self) {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The list that began last is complete.
+    pub fn list_ends(&self) {
+        self.listed.store(self.begun.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
+    /// An object was taken over. Call it after the cache has it.
+    pub fn saw(&self, resource_version: Option<&str>) {
+        if let Some(version) = resource_version.and_then(|v| v.parse().ok()) {
+            self.seen.fetch_max(version, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether a first list is complete.
+    pub fn is_synced(&self) -> bool {
+        self.listed.load(Ordering::SeqCst) > 0
+    }
+
+    /// The mark of a write, to be taken when its answer is there.
+    pub fn mark(&self, resource_version: &str) -> Mark {
+        Mark { version: resource_version.parse().ok(), begun: self.begun.load(Ordering::SeqCst) }
+    }
+
+    /// Whether a write is in the cache: by its version, or by a list that began after it. Versions that are no numbers
+    /// cannot be compared, and never block.
+    pub fn has(&self, mark: &Mark) -> bool {
+        let listed_since = self.listed.load(Ordering::SeqCst) > mark.begun;
+        listed_since || mark.version.is_none_or(|version| self.seen.load(Ordering::SeqCst) >= version)
+    }
+}
+
+/// When something was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    version: Option<u64>,
+    begun: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s_8_6_a_write_is_there_when_its_version_is_seen() {
+        let horizon = Horizon::default();
+        horizon.list_begins();
+        horizon.saw(Some("10"));
+        horizon.list_ends();
+        let mark = horizon.mark("12");
+        assert!(!horizon.has(&mark));
+        horizon.saw(Some("11"));
+        assert!(!horizon.has(&mark));
+        horizon.saw(Some("12"));
+        assert!(horizon.has(&mark));
+    }
+
+    #[test]
+    fn s_8_6_a_list_that_began_after_the_write_has_it_too() {
+        let horizon = Horizon::default();
+        horizon.list_begins();
+        let during = horizon.mark("12");
+        horizon.list_ends();
+        assert!(!horizon.has(&during), "that list may have been read before the write");
+        horizon.list_begins();
+        horizon.list_ends();
+        assert!(horizon.has(&during));
+    }
+
+    #[test]
+    fn s_8_6_incomparable_versions_never_block() {
+        let horizon = Horizon::default();
+        assert!(horizon.has(&horizon.mark("")) && horizon.has(&horizon.mark("abc")));
+    }
+}

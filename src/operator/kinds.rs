@@ -1,0 +1,115 @@
+//! What is kept of each kind, and what it is found by.
+
+use crate::cache::{Cached, Group, Key};
+use kube::core::ObjectMeta;
+use ordinal_api::{OrdinalSet, lite};
+use ordinal_plan::snapshot::{Claim, Pod, Revision, Service, Set};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// A set as the watch brings it: one that cannot be planned for does not stop the watch, but is known as such (O-15).
+#[derive(kube::Resource, Clone, Debug)]
+#[resource(inherit = "OrdinalSet")]
+pub struct Observed {
+    /// As usual, less what only others need.
+    pub metadata: ObjectMeta,
+    /// The set, or why it cannot be planned for.
+    pub set: Result<Arc<Set>, String>,
+}
+
+impl<'de> Deserialize<'de> for Observed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut value = Value::deserialize(deserializer)?;
+        if let Some(metadata) = value["metadata"].as_object_mut() {
+            metadata.remove("managedFields");
+        }
+        let meta = &value["metadata"];
+        let text = |field: &str| meta[field].as_str().map(str::to_owned);
+        let metadata = ObjectMeta {
+            namespace: text("namespace"),
+            name: text("name"),
+            uid: text("uid"),
+            resource_version: text("resourceVersion"),
+            generation: meta["generation"].as_i64(),
+            ..ObjectMeta::default()
+        };
+        // A status that somebody filled with something else is no reason to leave the pods alone: it is made anew.
+        let bad_status = value.get("status").is_some_and(|s| ordinal_api::OrdinalSetStatus::deserialize(s).is_err());
+        if bad_status {
+            value["status"].take();
+        }
+        let set = serde_json::from_value::<OrdinalSet>(value)
+            .map_err(|e| e.to_string())
+            .and_then(|set| Set::new(set).map_err(|e| e.to_string()))
+            .map(Arc::new);
+        Ok(Self { metadata, set })
+    }
+}
+
+impl Cached for Pod {
+    type Wire = lite::Pod;
+
+    fn keep(wire: lite::Pod) -> Self {
+        Self::from(&wire)
+    }
+
+    fn groups(&self, key: &Key) -> Vec<Group> {
+        let owner = self.controller.as_ref().map(|o| Group::Owner(o.uid.clone()));
+        let parent = self.parsed.parent(&self.name);
+        let family = (!parent.is_empty()).then(|| family(key, parent));
+        owner.into_iter().chain(family).collect()
+    }
+}
+
+impl Cached for Claim {
+    type Wire = lite::Claim;
+
+    fn keep(wire: lite::Claim) -> Self {
+        Self::from(&wire)
+    }
+
+    fn groups(&self, key: &Key) -> Vec<Group> {
+        claim_family(key).map(Group::Family).into_iter().collect()
+    }
+}
+
+impl Cached for Revision {
+    type Wire = lite::Revision;
+
+    fn keep(wire: lite::Revision) -> Self {
+        Self::from(wire)
+    }
+
+    fn groups(&self, key: &Key) -> Vec<Group> {
+        let owner = match &self.controller {
+            Some(owner) => Group::Owner(owner.uid.clone()),
+            None => Group::Orphans(key.namespace.clone()),
+        };
+        // Whoever owns it, it may have a name that a set would use (S-3.4).
+        let family = key.name.rsplit_once('-').map(|(prefix, _)| family(key, prefix));
+        [owner].into_iter().chain(family).collect()
+    }
+}
+
+impl Cached for Service {
+    type Wire = lite::Service;
+
+    fn keep(wire: lite::Service) -> Self {
+        Self::from(wire)
+    }
+
+    fn groups(&self, _: &Key) -> Vec<Group> {
+        Vec::new()
+    }
+}
+
+/// What a claim's name is made from, less the ordinal: `<template>-<set>`.
+pub fn claim_family(key: &Key) -> Option<Key> {
+    let parsed = ordinal_plan::name::parse(&key.name);
+    parsed.ordinal.map(|_| Key { namespace: key.namespace.clone(), name: parsed.parent(&key.name).to_owned() })
+}
+
+fn family(key: &Key, prefix: &str) -> Group {
+    Group::Family(Key { namespace: key.namespace.clone(), name: prefix.to_owned() })
+}

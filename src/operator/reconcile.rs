@@ -1,0 +1,206 @@
+//! One pass over one set: freshness gate, snapshot, plan, execution, status, notes for the next pass.
+
+use crate::{
+    book::{Book, Notes},
+    cache::Key,
+    collect::Caches,
+    events::{Events, Subject},
+    executor::{Executor, Report},
+    kinds::Observed,
+    outcome::Failure,
+    sets::object_ref,
+};
+use kube::runtime::controller::Action;
+use ordinal_api::OrdinalSetStatus;
+use ordinal_plan::{
+    plan,
+    snapshot::{Memory, Set},
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+use tracing::Instrument;
+use tracing::{debug, info_span, warn};
+
+/// While many pods move, a status is written no more often than this (O-10).
+const STATUS_PAUSE: Duration = Duration::from_millis(500);
+
+/// Writes wake their set when they arrive in the cache. Should that event not come, it is looked at again after this.
+const STALE_PAUSE: Duration = Duration::from_secs(2);
+
+/// What all passes share.
+pub struct Context {
+    /// What is known of the cluster.
+    pub caches: Arc<Caches>,
+    /// The only writer.
+    pub executor: Executor,
+    /// What is remembered of each set.
+    pub book: Book,
+    /// For sets that cannot be planned for.
+    pub events: Events,
+    /// Whether passes may run: caches filled, lease held.
+    pub open: watch::Receiver<Gate>,
+}
+
+/// Whether passes may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Not yet.
+    Waiting,
+    /// Yes.
+    Open,
+    /// No more: the process is stopping.
+    Closed,
+}
+
+/// A pass that is to be tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What failed, all of it.
+    #[error("{what}")]
+    Pass {
+        /// For the log.
+        what: String,
+        /// How long the server asked to be left alone.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// The controller's entry: waits for the gate, then runs a pass over the newest state of the set.
+///
+/// # Errors
+/// When the pass did not go through; [`retry`] says when it is tried again.
+pub async fn reconcile(observed: Arc<Observed>, context: Arc<Context>) -> Result<Action, Error> {
+    let mut open = context.open.clone();
+    let gate = open.wait_for(|gate| *gate != Gate::Waiting).await.map_or(Gate::Closed, |gate| *gate);
+    if gate == Gate::Closed {
+        return Ok(Action::await_change());
+    }
+    let key = Key::of(&*observed);
+    // The gate may have been shut for long.
+    let Some(observed) = context.caches.sets.store.get(&object_ref(&key)) else {
+        context.book.forget(&key);
+        return Ok(Action::await_change());
+    };
+    match &observed.set {
+        Ok(set) => {
+            let span = info_span!("pass", namespace = key.namespace, set = key.name, generation = set.generation);
+            pass(key, set, &context).instrument(span).await
+        }
+        Err(why) => {
+            report_invalid(&key, &observed, why, &context.events);
+            Ok(Action::await_change())
+        }
+    }
+}
+
+/// When a failed pass is tried again: ever later, and not before the server wants it. An event of the set comes first.
+pub fn retry(observed: Arc<Observed>, error: &Error, context: Arc<Context>) -> Action {
+    let Error::Pass { retry_after, .. } = error;
+    let pause = context.book.failed(&Key::of(&*observed));
+    Action::requeue(pause.max(retry_after.unwrap_or_default()))
+}
+
+async fn pass(key: Key, set: &Arc<Set>, context: &Context) -> Result<Action, Error> {
+    let mut notes = context.book.read(&key, &set.uid);
+    if !context.caches.have(&set.namespace, &notes.writes) {
+        debug!("the caches do not have the last pass's writes yet");
+        return Ok(Action::requeue(STALE_PAUSE));
+    }
+    notes.writes = Default::default();
+    let snapshot = context.caches.snapshot(set, notes.memory.clone());
+    let plan = plan(&snapshot);
+    debug!("{plan}");
+    let mut report = context.executor.execute(set, &plan).await;
+
+    let status = write_status(set, &plan.status, &mut notes, &mut report, context).await;
+    let again = remember(&mut notes.memory, plan.memory, &report);
+    notes.writes.marks.append(&mut report.writes.marks);
+    notes.writes.deleted.append(&mut report.writes.deleted);
+    let failed = report.failures;
+    if failed.is_empty() {
+        notes.failed = 0;
+    }
+    context.book.write(key, notes);
+
+    if !failed.is_empty() {
+        return Err(failure(&failed));
+    }
+    let planned = plan.requeue_after.and_then(|after| Duration::try_from(after).ok());
+    let next = [planned, status, again.then_some(Duration::ZERO)].into_iter().flatten().min();
+    Ok(next.map_or_else(Action::await_change, Action::requeue))
+}
+
+/// Writes the status if it differs; tells when to come back if the write is held back.
+async fn write_status(
+    set: &Set,
+    status: &OrdinalSetStatus,
+    notes: &mut Notes,
+    report: &mut Report,
+    context: &Context,
+) -> Option<Duration> {
+    if *status == set.status {
+        return None;
+    }
+    let since = notes.status_written.map(|at| at.elapsed());
+    if let Some(since) = since.filter(|since| *since < STATUS_PAUSE && !is_urgent(&set.status, status)) {
+        return Some(STATUS_PAUSE - since);
+    }
+    match context.executor.write_status(set, status).await {
+        Ok(mark) => {
+            notes.status_written = Some(Instant::now());
+            report.writes.marks.push(mark);
+            None
+        }
+        // The set has changed meanwhile, or is gone: its event is on the way.
+        Err(Failure::Conflict(_) | Failure::NotFound(_)) => Some(STALE_PAUSE),
+        Err(failure) => {
+            report.failures.push(("writing the status".into(), failure));
+            None
+        }
+    }
+}
+
+/// What somebody may be waiting for is written at once (O-10).
+fn is_urgent(old: &OrdinalSetStatus, new: &OrdinalSetStatus) -> bool {
+    let truths =
+        |s: &OrdinalSetStatus| s.conditions.iter().map(|c| (c.type_.clone(), c.status.clone())).collect::<Vec<_>>();
+    old.observed_generation != new.observed_generation
+        || old.current_revision != new.current_revision
+        || old.update_revision != new.update_revision
+        || truths(old) != truths(new)
+}
+
+/// Takes over what the plan and its execution brought; true when the next plan would say something else because of it.
+fn remember(memory: &mut Memory, planned: Memory, report: &Report) -> bool {
+    let before = std::mem::replace(memory, planned);
+    if let Some(trial) = &report.trial {
+        memory.trial = Some(trial.clone());
+    }
+    if let Some(service) = &report.service {
+        memory.service_error = service.clone().err();
+    }
+    memory.refusal = report.refusal.clone();
+    memory.refusal != before.refusal || memory.trial != before.trial || memory.service_error != before.service_error
+}
+
+fn failure(failed: &[(String, Failure)]) -> Error {
+    let what = failed.iter().map(|(doing, why)| format!("{doing}: {why}")).collect::<Vec<_>>().join("; ");
+    let retry_after = failed.iter().filter_map(|(_, why)| match why {
+        Failure::Busy { retry_after, .. } => *retry_after,
+        _ => None,
+    });
+    Error::Pass { what, retry_after: retry_after.max() }
+}
+
+fn report_invalid(key: &Key, observed: &Observed, why: &str, events: &Events) {
+    warn!(namespace = key.namespace, set = key.name, "this OrdinalSet is skipped: {why}");
+    let subject = Subject {
+        namespace: key.namespace.clone(),
+        name: key.name.clone(),
+        uid: observed.metadata.uid.clone().unwrap_or_default(),
+    };
+    events.warning(&subject, "InvalidSet", "Plan", None, format!("This OrdinalSet is skipped: {why}"));
+}

@@ -1,0 +1,161 @@
+//! One watch per kind, each driven by a task of its own, so that a failing one delays no other.
+
+use crate::{
+    cache::{Cache, Cached, Change, Key, Writer},
+    kinds::{Observed, claim_family},
+    outcome::describe,
+    sets::{Concern, Sets, object_ref},
+};
+use futures::{Stream, StreamExt, channel::mpsc::UnboundedSender};
+use kube::{
+    Api, Client, Resource,
+    runtime::{
+        WatchStreamExt,
+        reflector::{ObjectRef, store},
+        watcher,
+    },
+};
+use ordinal_plan::snapshot::{Claim, Pod, Revision, SET_KIND, Service};
+use serde::de::DeserializeOwned;
+use std::{fmt::Debug, pin::pin, sync::Arc};
+use tracing::{error, info, warn};
+
+/// A stream of events that reports its errors and goes on: retries are its own.
+fn watch<K>(client: &Client) -> impl Stream<Item = watcher::Event<K>> + Send + use<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    // The default list is a consistent read; the freshness gate relies on that.
+    let events = watcher(Api::<K>::all(client.clone()), watcher::Config::default()).default_backoff();
+    let mut failing = false;
+    events.filter_map(move |event| {
+        let event = match event {
+            Ok(event) => {
+                if std::mem::take(&mut failing) {
+                    info!(kind = %K::kind(&()), "watch works again");
+                }
+                Some(event)
+            }
+            Err(problem) => {
+                failing = true;
+                report::<K>(&problem);
+                None
+            }
+        };
+        futures::future::ready(event)
+    })
+}
+
+/// Says what is wrong in words that tell what to do.
+fn report<K: Resource<DynamicType = ()>>(problem: &watcher::Error) {
+    let (kind, plural, group) = (K::kind(&()), K::plural(&()), K::group(&()));
+    let status = match problem {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => Some(status),
+        _ => None,
+    };
+    match status.map(|s| s.code) {
+        Some(404) if kind == SET_KIND => {
+            error!("the kind {kind} is not installed: kubectl apply -f crds/ordinalsets.yaml; trying again");
+        }
+        Some(401) => error!(%kind, "the API server does not know who we are (401): check the kubeconfig; trying again"),
+        Some(403) => {
+            let words = status.map(|s| s.message.as_str()).unwrap_or_default();
+            error!(%kind, "no permission to list and watch {plural} in group {group:?}: {words}; trying again");
+        }
+        // A watch that has become too old starts over by itself.
+        Some(410) => {}
+        _ => warn!(%kind, "watch failed, trying again: {}", describe(problem)),
+    }
+}
+
+/// Drives the watch of one kind into its cache, and wakes the sets that each change concerns.
+pub async fn drive<V: Woken>(
+    client: Client,
+    cache: Arc<Cache<V>>,
+    sets: Arc<Sets>,
+    queue: UnboundedSender<ObjectRef<Observed>>,
+) {
+    let mut writer = Writer::new(cache);
+    let mut events = pin!(watch::<V::Wire>(&client));
+    while let Some(event) = events.next().await {
+        for change in writer.apply(event) {
+            let mut woken = V::concerned(&change, &sets);
+            woken.sort();
+            woken.dedup();
+            for key in woken {
+                if queue.unbounded_send(object_ref(&key)).is_err() {
+                    return; // the controller has ended
+                }
+            }
+        }
+    }
+}
+
+/// The watch of sets, kept in their cache; each set that changed is to be looked at.
+pub fn sets(
+    client: &Client,
+    sets: Arc<Sets>,
+    writer: store::Writer<Observed>,
+) -> impl Stream<Item = Result<Observed, watcher::Error>> + Send + use<> {
+    watch::<Observed>(client)
+        .map(Ok)
+        .reflect(writer)
+        .inspect(move |event| {
+            if let Ok(event) = event {
+                sets.follow(event);
+            }
+        })
+        .touched_objects()
+}
+
+/// A kind whose changes wake sets.
+pub trait Woken: Cached {
+    /// The sets that a change concerns.
+    fn concerned(change: &Change<Self>, sets: &Sets) -> Vec<Key>;
+}
+
+impl Woken for Pod {
+    /// The owner before and after (S-8.3), and the set whose slot the name is: it alone may adopt the pod, or waits for
+    /// its name (S-12.8).
+    fn concerned(change: &Change<Self>, sets: &Sets) -> Vec<Key> {
+        let versions = [&change.before, &change.after];
+        let pods = || versions.into_iter().flatten();
+        let owners = pods().filter_map(|pod| owner(change, pod.controller.as_ref()?));
+        let parents = pods()
+            .map(|pod| Key { namespace: change.key.namespace.clone(), name: pod.parsed.parent(&pod.name).to_owned() });
+        owners.chain(parents).filter(|key| sets.contains(key)).collect()
+    }
+}
+
+impl Woken for Claim {
+    /// The sets whose claims have such a name (O-6).
+    fn concerned(change: &Change<Self>, sets: &Sets) -> Vec<Key> {
+        claim_family(&change.key).map(|family| sets.concerned(&Concern::Claims(family))).unwrap_or_default()
+    }
+}
+
+impl Woken for Revision {
+    /// The owner, before and after.
+    fn concerned(change: &Change<Self>, sets: &Sets) -> Vec<Key> {
+        let versions = [&change.before, &change.after];
+        let owners = versions.into_iter().flatten().filter_map(|r| owner(change, r.controller.as_ref()?));
+        owners.filter(|key| sets.contains(key)).collect()
+    }
+}
+
+impl Woken for Service {
+    /// The sets that name it (O-9).
+    fn concerned(change: &Change<Self>, sets: &Sets) -> Vec<Key> {
+        sets.concerned(&Concern::Service(change.key.clone()))
+    }
+}
+
+fn owner<V>(
+    change: &Change<V>,
+    controller: &k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference,
+) -> Option<Key> {
+    (controller.kind == SET_KIND)
+        .then(|| Key { namespace: change.key.namespace.clone(), name: controller.name.clone() })
+}

@@ -1,0 +1,168 @@
+//! What must never happen (N-1 … N-14), judged over a snapshot and the plan made from it. Knows the invariants and
+//! nothing of how plans are made.
+
+use crate::{
+    action::{Action, Plan, StageKind, Which, Why},
+    snapshot::{Pod, Snapshot},
+};
+use std::{collections::BTreeSet, fmt};
+
+/// An invariant that a plan breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// `N-1` …
+    pub rule: &'static str,
+    /// What is wrong, with names.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rule, self.what)
+    }
+}
+
+/// All violations, in the order of the rules.
+pub fn check(s: &Snapshot, plan: &Plan) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let rules: [(&'static str, Rule); 7] = [
+        ("N-2", one_pod_per_identity),
+        ("N-3", deletes_carry_the_judged_uid),
+        ("N-6", claims_are_created_only_where_none_is),
+        ("N-7", available_pods_go_within_the_budget),
+        ("N-8", a_set_being_deleted_keeps_its_pods),
+        ("N-9", others_objects_are_left_alone),
+        ("N-12", healthy_pods_go_after_a_trial),
+    ];
+    for (rule, judge) in rules {
+        found.extend(judge(s, plan).into_iter().map(|what| Violation { rule, what }));
+    }
+    found
+}
+
+type Rule = fn(&Snapshot, &Plan) -> Vec<String>;
+
+fn pod<'a>(s: &'a Snapshot, name: &str) -> Option<&'a Pod> {
+    s.pods.iter().find(|p| p.name == name).map(AsRef::as_ref)
+}
+
+fn one_pod_per_identity(s: &Snapshot, plan: &Plan) -> Vec<String> {
+    let mut made = BTreeSet::new();
+    let created = plan.actions().filter_map(|a| match a {
+        Action::CreatePod { name, .. } => Some(name),
+        _ => None,
+    });
+    created
+        .filter(|name| pod(s, name).is_some() || !made.insert(*name))
+        .map(|n| format!("pod {n} is created although it exists"))
+        .collect()
+}
+
+fn deletes_carry_the_judged_uid(s: &Snapshot, plan: &Plan) -> Vec<String> {
+    let mut gone = BTreeSet::new();
+    plan.actions()
+        .filter_map(|action| match action {
+            Action::DeletePod { name, uid, .. } => {
+                let judged = s.pods.iter().any(|p| p.name == *name && p.uid == *uid && !p.is_terminating());
+                (!judged || !gone.insert(uid))
+                    .then(|| format!("pod {name} is deleted by a UID that was not judged, or twice"))
+            }
+            Action::DeleteRevision { name, uid } => {
+                let judged = s.revisions.iter().any(|r| r.name == *name && r.uid == *uid);
+                (!judged).then(|| format!("revision {name} is deleted by a UID that was not judged"))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+fn claims_are_created_only_where_none_is(s: &Snapshot, plan: &Plan) -> Vec<String> {
+    plan.actions()
+        .filter_map(|action| match action {
+            Action::CreateClaim { name, .. } if s.claims.iter().any(|c| c.name == *name) => {
+                Some(format!("claim {name} is created although it exists"))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+fn available_pods_go_within_the_budget(s: &Snapshot, plan: &Plan) -> Vec<String> {
+    let set = &*s.set;
+    let available = |p: &Pod| !p.is_unavailable(set.spec.min_ready_seconds, s.now);
+    let in_range = |p: &Pod| p.parsed.ordinal.is_some_and(|o| crate::view::in_range(set, o));
+    let going: Vec<&str> = plan
+        .actions()
+        .filter_map(|a| match a {
+            Action::DeletePod { name, why, .. } if *why != Why::Condemned => Some(name.as_str()),
+            _ => None,
+        })
+        .filter(|name| pod(s, name).is_some_and(|p| available(p) && in_range(p) && !p.has_ended()))
+        .collect();
+    let there = s.pods.iter().filter(|p| available(p) && in_range(p)).count();
+    let max = match set.spec.update_strategy.rolling_update.as_ref().and_then(|r| r.max_unavailable.as_ref()) {
+        None => 1,
+        Some(k8s_openapi::apimachinery::pkg::util::intstr::IntOrString::Int(n)) => i64::from(*n),
+        Some(k8s_openapi::apimachinery::pkg::util::intstr::IntOrString::String(p)) => {
+            i64::from(set.replicas()) * p.trim_end_matches('%').parse::<i64>().unwrap_or(0) / 100
+        }
+    };
+    let floor = i64::from(set.replicas()) - max.max(1);
+    let left = i64::try_from(there - going.len()).unwrap_or(i64::MAX);
+    let broken = !going.is_empty() && left < floor;
+    broken
+        .then(|| format!("{going:?} go, which leaves {left} available pods where {floor} must stay"))
+        .into_iter()
+        .collect()
+}
+
+fn a_set_being_deleted_keeps_its_pods(s: &Snapshot, plan: &Plan) -> Vec<String> {
+    if !s.set.deleting {
+        return Vec::new();
+    }
+    let allowed = |kind| matches!(kind, StageKind::Revision | StageKind::History);
+    plan.stages
+        .iter()
+        .filter(|st| !allowed(st.kind))
+        .map(|st| format!("stage {:?} on a set being deleted", st.kind))
+        .collect()
+}
+
+fn others_objects_are_left_alone(s: &Snapshot, plan: &Plan) -> Vec<String> {
+    let foreign = |uid: &str| {
+        let pods = s.pods.iter().map(|p| (&p.uid, &p.controller));
+        let mut all = pods.chain(s.revisions.iter().map(|r| (&r.uid, &r.controller)));
+        all.any(|(u, owner)| u == uid && owner.as_ref().is_some_and(|o| o.uid != s.set.uid))
+    };
+    plan.actions()
+        .filter(|action| match action {
+            Action::AdoptPod { uid, .. }
+            | Action::ReleasePod { uid, .. }
+            | Action::AdoptRevision { uid, .. }
+            | Action::RenumberRevision { uid, .. }
+            | Action::DeleteRevision { uid, .. }
+            | Action::UpdatePod { uid, .. }
+            | Action::DeletePod { uid, .. } => foreign(uid),
+            _ => false,
+        })
+        .map(|action| format!("{action}, which somebody else controls"))
+        .collect()
+}
+
+fn healthy_pods_go_after_a_trial(s: &Snapshot, plan: &Plan) -> Vec<String> {
+    let update = &plan.templates.get(Which::Update).revision;
+    let known =
+        s.memory.trial.as_ref().is_some_and(|t| t.revision == *update) || s.pods.iter().any(|p| p.revision() == update);
+    let mut tried = known;
+    let mut found = Vec::new();
+    for action in plan.actions() {
+        match action {
+            Action::TryPod { .. } => tried = true,
+            Action::DeletePod { name, why: Why::Outdated, .. } if !tried => {
+                found.push(format!("pod {name} goes for revision {update}, which was not tried"));
+            }
+            _ => {}
+        }
+    }
+    found
+}

@@ -1,0 +1,401 @@
+//! Input of a plan: one set, what belongs to it, the time, and what the operator remembers of earlier passes.
+//!
+//! Everything here was true when the caches were read; the world may have moved since. That is why every destructive
+//! action carries the UID of the object that was judged (O-5, N-3).
+
+use crate::{
+    condition::Trouble,
+    meaning::Meaning,
+    name::{self, Parsed},
+};
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::Timestamp};
+use kube::core::{ObjectMeta, Selector};
+use ordinal_api::{OrdinalSet, OrdinalSetSpec, OrdinalSetStatus, PodManagementPolicy, lite};
+use serde_json::Value;
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+/// All that one plan is made from.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The pass's only clock.
+    pub now: Timestamp,
+    /// The set to decide about.
+    pub set: Arc<Set>,
+    /// Pods of the set's namespace that are controlled by the set or carry a name of its slots.
+    pub pods: Vec<Arc<Pod>>,
+    /// Claims of the set's namespace whose names fit one of its claim templates.
+    pub claims: Vec<Arc<Claim>>,
+    /// Revisions of the set's namespace that are controlled by the set, match its selector, or carry a name it may use.
+    pub revisions: Vec<Arc<Revision>>,
+    /// The Service named by `spec.serviceName`, if it exists.
+    pub service: Option<Arc<Service>>,
+    /// What earlier passes left.
+    pub memory: Memory,
+}
+
+/// What is known beside the API server's objects. Losing it costs time, nothing else (N-13).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory {
+    /// Slots whose pods failed at once (O-7).
+    pub failures: Failures,
+    /// Since when the governing Service has been missing (O-9).
+    pub service_missing_since: Option<Timestamp>,
+    /// Why the governing Service could not be made or updated, in the server's words (O-9).
+    pub service_error: Option<String>,
+    /// What came of trying the update revision (O-4).
+    pub trial: Option<Trial>,
+    /// What the API server refused last, in its own words; empty once a pass went through.
+    pub refusal: Option<Refusal>,
+}
+
+/// Slots whose pods failed within a minute of their creation (O-7).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Failures {
+    /// The update revision that they were counted for; another one starts afresh.
+    pub revision: String,
+    /// By ordinal.
+    pub slots: BTreeMap<i32, Failure>,
+}
+
+/// One slot's failures in a row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// UID of the pod that failed last.
+    pub uid: String,
+    /// How many in a row.
+    pub count: u32,
+    /// When the last one was seen.
+    pub seen: Timestamp,
+}
+
+/// What a dry run of a revision's pod brought (O-4).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trial {
+    /// Name of the revision.
+    pub revision: String,
+    /// The set's generation at the time; a changed set is tried again at once.
+    pub generation: i64,
+    /// What the server said.
+    pub verdict: Verdict,
+}
+
+/// The server's answer to a dry run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// It would run such a pod, or could not tell.
+    Passed,
+    /// It would not.
+    Refused {
+        /// The server's own words.
+        message: String,
+        /// How often in a row.
+        count: u32,
+        /// Not before this it is asked again.
+        retry_at: Timestamp,
+    },
+}
+
+/// A write that the API server refused and that only somebody else can make possible: quota, policy, an invalid pod.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// What was to be done, with the object's name.
+    pub doing: String,
+    /// The server's own words.
+    pub message: String,
+}
+
+/// A set, with what is derived from it once per version.
+#[derive(Clone, Debug)]
+pub struct Set {
+    /// `metadata.namespace`
+    pub namespace: String,
+    /// `metadata.name`
+    pub name: String,
+    /// `metadata.uid`
+    pub uid: String,
+    /// `metadata.resourceVersion`
+    pub resource_version: String,
+    /// `metadata.generation`
+    pub generation: i64,
+    /// `metadata.annotations`; revisions get a copy (S-3.3).
+    pub annotations: BTreeMap<String, String>,
+    /// Whether it has a deletionTimestamp.
+    pub deleting: bool,
+    /// As stored, less the template.
+    pub spec: OrdinalSetSpec,
+    /// `spec.template` as stored.
+    pub template: Arc<Value>,
+    /// As stored.
+    pub status: OrdinalSetStatus,
+    /// `spec.selector`, ready to match.
+    pub selector: Selector,
+    /// What the template means (O-13).
+    pub meaning: Meaning,
+}
+
+/// Why an object cannot be planned for (O-15).
+#[derive(Clone, Debug, PartialEq)]
+pub struct InvalidSet(String);
+
+impl fmt::Display for InvalidSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for InvalidSet {}
+
+impl Set {
+    /// Derives what plans need of a stored set.
+    ///
+    /// # Errors
+    /// When the selector cannot be evaluated or is empty, or the template is no object: such a set is reported (O-15).
+    pub fn new(set: OrdinalSet) -> Result<Self, InvalidSet> {
+        let OrdinalSet { metadata, mut spec, status } = set;
+        let selector = Selector::try_from(spec.selector.clone())
+            .map_err(|e| InvalidSet(format!("spec.selector cannot be evaluated: {e}")))?;
+        if selector.selects_all() {
+            return Err(InvalidSet("spec.selector: empty selector is invalid for statefulset".into()));
+        }
+        if !spec.template.is_object() {
+            return Err(InvalidSet("spec.template is not an object".into()));
+        }
+        Ok(Self {
+            namespace: metadata.namespace.unwrap_or_default(),
+            name: metadata.name.unwrap_or_default(),
+            uid: metadata.uid.unwrap_or_default(),
+            resource_version: metadata.resource_version.unwrap_or_default(),
+            generation: metadata.generation.unwrap_or_default(),
+            annotations: metadata.annotations.unwrap_or_default(),
+            deleting: metadata.deletion_timestamp.is_some(),
+            meaning: Meaning::of(&spec.template),
+            template: Arc::new(std::mem::take(&mut spec.template)),
+            status: status.unwrap_or_default(),
+            selector,
+            spec,
+        })
+    }
+
+    /// `spec.replicas`; what no API server admits counts as 0.
+    pub fn replicas(&self) -> i32 {
+        self.spec.replicas.max(0)
+    }
+
+    /// The first ordinal.
+    pub fn start(&self) -> i32 {
+        self.spec.ordinals.map_or(0, |o| o.start.max(0))
+    }
+
+    /// Whether pods start and stop all at once.
+    pub fn parallel(&self) -> bool {
+        self.spec.pod_management_policy == PodManagementPolicy::Parallel
+    }
+
+    /// Claim templates by name, in the order written. Of two with one name the last counts (S-1.4).
+    pub fn claim_templates(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let all = &self.spec.volume_claim_templates;
+        let name = |t: &'_ Value| t["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        all.iter()
+            .enumerate()
+            .filter(move |(i, t)| !all[i + 1..].iter().any(|later| name(later) == name(t)))
+            .map(|(_, t)| (t["metadata"]["name"].as_str().unwrap_or_default(), t))
+    }
+
+    /// The owner reference that makes an object the set's own (S-2.4).
+    pub fn controller_ref(&self) -> OwnerReference {
+        OwnerReference {
+            api_version: SET_API_VERSION.into(),
+            kind: SET_KIND.into(),
+            name: self.name.clone(),
+            uid: self.uid.clone(),
+            controller: Some(true),
+            block_owner_deletion: Some(true),
+        }
+    }
+}
+
+/// `apiVersion` in references to a set.
+pub const SET_API_VERSION: &str = "apps.ordinal.dev/v1";
+/// `kind` in references to a set.
+pub const SET_KIND: &str = "OrdinalSet";
+
+/// A pod, as far as plans look at it.
+#[derive(Clone, Debug)]
+pub struct Pod {
+    /// `metadata.name`
+    pub name: String,
+    /// What the name says (S-2.1).
+    pub parsed: Parsed,
+    /// `metadata.uid`
+    pub uid: String,
+    /// `metadata.labels`
+    pub labels: BTreeMap<String, String>,
+    /// The owner reference with `controller: true`.
+    pub controller: Option<OwnerReference>,
+    /// `metadata.creationTimestamp`
+    pub created: Option<Timestamp>,
+    /// `metadata.deletionTimestamp`: the end of its grace period.
+    pub deleting: Option<Timestamp>,
+    /// `status.phase`
+    pub phase: Phase,
+    /// Whether the condition Ready is True.
+    pub ready: bool,
+    /// When the condition Ready last changed.
+    pub ready_since: Option<Timestamp>,
+    /// Volumes that are claims: volume name, claim name.
+    pub claims: Vec<(String, String)>,
+    /// What keeps it from running, as far as its status tells (O-10).
+    pub trouble: Option<Trouble>,
+}
+
+/// `status.phase`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Never seen by an API server.
+    None,
+    /// Accepted, but not all containers have been started.
+    Pending,
+    /// Bound to a node, containers started.
+    Running,
+    /// All containers ended well.
+    Succeeded,
+    /// All containers ended, one of them badly; or it was rejected or evicted.
+    Failed,
+    /// Its state could not be obtained, or is a word that we do not know.
+    Unknown,
+}
+
+impl From<&lite::Pod> for Pod {
+    fn from(pod: &lite::Pod) -> Self {
+        let meta = &pod.metadata;
+        let name = meta.name.clone().unwrap_or_default();
+        let ready = pod.status.conditions.iter().find(|c| c.type_ == "Ready");
+        Self {
+            parsed: name::parse(&name),
+            name,
+            uid: meta.uid.clone().unwrap_or_default(),
+            labels: meta.labels.clone().unwrap_or_default(),
+            controller: controller_of(meta).cloned(),
+            created: meta.creation_timestamp.as_ref().map(|t| t.0),
+            deleting: meta.deletion_timestamp.as_ref().map(|t| t.0),
+            phase: match pod.status.phase.as_str() {
+                "" => Phase::None,
+                "Pending" => Phase::Pending,
+                "Running" => Phase::Running,
+                "Succeeded" => Phase::Succeeded,
+                "Failed" => Phase::Failed,
+                _ => Phase::Unknown,
+            },
+            ready: ready.is_some_and(|c| c.status == "True"),
+            ready_since: ready.and_then(|c| c.last_transition_time.as_ref()).map(|t| t.0),
+            claims: pod
+                .spec
+                .volumes
+                .iter()
+                .filter_map(|v| Some((v.name.clone(), v.persistent_volume_claim.as_ref()?.claim_name.clone())))
+                .collect(),
+            trouble: Trouble::of(pod),
+        }
+    }
+}
+
+/// A claim, as far as plans look at it.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// `metadata.name`
+    pub name: String,
+    /// `metadata.uid`
+    pub uid: String,
+    /// `metadata.resourceVersion`
+    pub resource_version: String,
+    /// `metadata.ownerReferences`, those of others too.
+    pub owners: Vec<OwnerReference>,
+    /// Whether it has a deletionTimestamp.
+    pub deleting: bool,
+    /// Whether it is still to be bound.
+    pub pending: bool,
+}
+
+impl From<&lite::Claim> for Claim {
+    fn from(claim: &lite::Claim) -> Self {
+        let meta = &claim.metadata;
+        Self {
+            name: meta.name.clone().unwrap_or_default(),
+            uid: meta.uid.clone().unwrap_or_default(),
+            resource_version: meta.resource_version.clone().unwrap_or_default(),
+            owners: meta.owner_references.clone().unwrap_or_default(),
+            deleting: meta.deletion_timestamp.is_some(),
+            pending: claim.status.phase == "Pending",
+        }
+    }
+}
+
+/// A ControllerRevision.
+#[derive(Clone, Debug)]
+pub struct Revision {
+    /// `metadata.name`
+    pub name: String,
+    /// `metadata.uid`
+    pub uid: String,
+    /// `metadata.resourceVersion`
+    pub resource_version: String,
+    /// `metadata.labels`
+    pub labels: BTreeMap<String, String>,
+    /// The owner reference with `controller: true`.
+    pub controller: Option<OwnerReference>,
+    /// `metadata.creationTimestamp`
+    pub created: Option<Timestamp>,
+    /// `revision`: its place in the history.
+    pub number: i64,
+    /// The template it records; absent when its data is not of our form (S-3.1).
+    pub template: Option<Arc<Value>>,
+    /// What that template means (O-13).
+    pub meaning: Option<Meaning>,
+}
+
+impl From<lite::Revision> for Revision {
+    fn from(revision: lite::Revision) -> Self {
+        let meta = revision.metadata;
+        let template = crate::revision::restore(revision.data);
+        Self {
+            controller: controller_of(&meta).cloned(),
+            name: meta.name.unwrap_or_default(),
+            uid: meta.uid.unwrap_or_default(),
+            resource_version: meta.resource_version.unwrap_or_default(),
+            labels: meta.labels.unwrap_or_default(),
+            created: meta.creation_timestamp.map(|t| t.0),
+            number: revision.revision,
+            meaning: template.as_ref().map(Meaning::of),
+            template: template.map(Arc::new),
+        }
+    }
+}
+
+/// A Service, as far as O-9 looks at it.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// `metadata.name`
+    pub name: String,
+    /// `metadata.uid`
+    pub uid: String,
+    /// UID of the controller that owns it.
+    pub controller: Option<String>,
+    /// The part of its spec that matters.
+    pub spec: lite::ServiceSpec,
+}
+
+impl From<lite::Service> for Service {
+    fn from(service: lite::Service) -> Self {
+        Self {
+            controller: controller_of(&service.metadata).map(|o| o.uid.clone()),
+            name: service.metadata.name.unwrap_or_default(),
+            uid: service.metadata.uid.unwrap_or_default(),
+            spec: service.spec,
+        }
+    }
+}
+
+/// The owner reference with `controller: true`.
+pub fn controller_of(meta: &ObjectMeta) -> Option<&OwnerReference> {
+    meta.owner_references.iter().flatten().find(|o| o.controller == Some(true))
+}

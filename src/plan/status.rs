@@ -1,0 +1,179 @@
+//! The status: counters (S-6.3), completion (S-3.8, O-11), conditions and blocked pods (O-10).
+
+use crate::{
+    action::{Template, Templates, Wait},
+    blocked,
+    rollout::{is_in_update_range, max_unavailable, verdict},
+    scale::Scaling,
+    snapshot::{Memory, Pod, Verdict},
+    view::View,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use ordinal_api::{Condition, OrdinalSetStatus, UpdateStrategyType};
+
+/// Counters and revisions, from the pods as they were seen: never from what this pass does (O-12).
+pub(crate) fn count(view: &View<'_>, templates: &Templates, collision_count: i32) -> OrdinalSetStatus {
+    let set = view.set;
+    let mut status = OrdinalSetStatus {
+        observed_generation: set.generation,
+        current_revision: templates.current.revision.clone(),
+        update_revision: templates.update.revision.clone(),
+        collision_count: Some(collision_count),
+        selector: set.selector.to_string(),
+        conditions: set.status.conditions.clone(),
+        ..OrdinalSetStatus::default()
+    };
+    let mut count = |pod: &Pod| {
+        let add = |counter: &mut i32, condition: bool| *counter += i32::from(condition);
+        let running = pod.is_running_and_ready();
+        let settled = pod.is_created() && !pod.is_terminating();
+        let at = |template: &Template| settled && pod.revision() == template.revision;
+        add(&mut status.replicas, pod.is_created());
+        add(&mut status.ready_replicas, running);
+        add(&mut status.available_replicas, running && view.is_available(pod));
+        add(&mut status.current_replicas, at(&templates.current));
+        add(&mut status.updated_replicas, at(&templates.update));
+    };
+    if set.deleting {
+        view.claimed.iter().for_each(|pod| count(pod));
+    } else {
+        view.members().for_each(|(_, pod)| count(pod));
+    }
+    let n = set.spec.replicas;
+    if status.replicas == n && status.updated_replicas == n && status.available_replicas == n {
+        status.current_replicas = status.updated_replicas;
+        status.current_revision = status.update_revision.clone();
+    }
+    status
+}
+
+/// What the conditions are judged by, beside the counters.
+pub(crate) struct Progress<'a> {
+    pub templates: &'a Templates,
+    pub scaling: &'a Scaling,
+    pub memory: &'a Memory,
+    /// Status, reason, message of ServiceReady; absent when the set names no Service.
+    pub service: Option<(bool, &'static str, String)>,
+}
+
+/// Fills in conditions and blocked pods.
+pub(crate) fn judge(view: &View<'_>, progress: &Progress<'_>, status: &mut OrdinalSetStatus) {
+    status.blocked_pods = blocked::list(view, progress.scaling, progress.memory);
+    let activity = Activity::of(view, progress, status);
+    let mut set = |type_: &str, truth: bool, reason: &str, message: String| {
+        put(&mut status.conditions, view, type_, truth, reason, message);
+    };
+
+    let replicas = view.set.replicas();
+    let needed = replicas.saturating_sub(max_unavailable(view)).max(replicas.min(1));
+    let available = status.available_replicas;
+    let enough = available >= needed;
+    let reason = if enough { "EnoughReplicas" } else { "TooFewReplicas" };
+    set("Available", enough, reason, format!("{available} of {replicas} pods are available, {needed} are needed"));
+
+    let stalled = activity.stalled;
+    let busy = activity.reason != "Complete";
+    set("Progressing", busy && !stalled, activity.reason, activity.message.clone());
+    set("Reconciling", busy && !stalled, activity.reason, activity.message.clone());
+    let why = if stalled { activity.message } else { String::new() };
+    set("Stalled", stalled, if stalled { activity.reason } else { "NotStalled" }, why);
+    match &progress.service {
+        Some((ready, reason, message)) => set("ServiceReady", *ready, reason, message.clone()),
+        None => status.conditions.retain(|c| c.type_ != "ServiceReady"),
+    }
+}
+
+/// What the set is busy with.
+struct Activity {
+    reason: &'static str,
+    message: String,
+    /// Nothing will move without a person or another controller.
+    stalled: bool,
+}
+
+impl Activity {
+    fn of(view: &View<'_>, progress: &Progress<'_>, status: &OrdinalSetStatus) -> Self {
+        let set = view.set;
+        let busy = |reason, message| Self { reason, message, stalled: false };
+        let stalled = |reason, message| Self { reason, message, stalled: true };
+        if set.deleting {
+            return busy("Deleting", "the set is being deleted".into());
+        }
+        if let Some(refusal) = &progress.memory.refusal {
+            return stalled("PodRejected", format!("{}: {}", refusal.doing, refusal.message));
+        }
+        let update = &progress.templates.update.revision;
+        let missing = set.replicas() - i32::try_from(view.slots.len()).unwrap_or(i32::MAX);
+        let outdated =
+            view.slots.iter().filter(|(o, p)| is_in_update_range(view, *o) && p.revision() != update).count();
+        let outdated = if set.spec.update_strategy.type_ == UpdateStrategyType::OnDelete { 0 } else { outdated };
+        if outdated > 0
+            && let Some(Verdict::Refused { message, .. }) = verdict(view, progress.templates, progress.memory)
+        {
+            return stalled(
+                "PodRejected",
+                format!("the API server would not run a pod of revision {update}: {message}"),
+            );
+        }
+        if let Some(failure) = &progress.scaling.failure {
+            return busy("WaitingForClaim", failure.message.clone());
+        }
+        let wait = progress.scaling.wait.as_ref();
+        if let Some(message) = needs_a_person(view, wait, update) {
+            return stalled("WaitingForPod", message);
+        }
+        let waiting = |doing: String| match wait {
+            Some(wait) => format!("{doing}, {wait}"),
+            None => doing,
+        };
+        if missing > 0 {
+            return busy("ScalingUp", waiting(format!("{missing} of {} pods are to be created", set.replicas())));
+        }
+        if !view.condemned.is_empty() {
+            return busy("ScalingDown", waiting(format!("{} pods are to go", view.condemned.len())));
+        }
+        if outdated > 0 {
+            return busy("RollingOut", waiting(format!("{outdated} pods are to be brought to revision {update}")));
+        }
+        match wait {
+            Some(wait) => busy("WaitingForPod", wait.to_string()),
+            None => {
+                let (available, n) = (status.available_replicas, set.replicas());
+                let kept = view.slots.iter().filter(|(_, p)| p.revision() != update).count();
+                let rest = if kept > 0 { format!(", {kept} of them kept at another revision") } else { String::new() };
+                busy("Complete", format!("{available} of {n} pods are available{rest}"))
+            }
+        }
+    }
+}
+
+/// OrderedReady waits for a pod that is itself outdated and unwell: no new template reaches it until somebody deletes
+/// it (S-4.13).
+fn needs_a_person(view: &View<'_>, wait: Option<&Wait>, update: &str) -> Option<String> {
+    let wait = wait.filter(|_| !view.set.parallel())?;
+    let (_, pod) = view.slots.iter().find(|(_, pod)| pod.name == wait.pod)?;
+    let trouble = pod.trouble.as_ref().filter(|_| !pod.is_terminating() && pod.revision() != update)?;
+    Some(format!(
+        "{} is not at revision {update} and does not get ready ({}): delete it to have it replaced",
+        pod.name, trouble.reason
+    ))
+}
+
+/// Sets one of our conditions; those of others stay as they are.
+fn put(conditions: &mut Vec<Condition>, view: &View<'_>, type_: &str, truth: bool, reason: &str, message: String) {
+    let status = if truth { "True" } else { "False" };
+    let old = conditions.iter_mut().find(|c| c.type_ == type_);
+    let unchanged = old.as_ref().filter(|c| c.status == status).and_then(|c| c.last_transition_time.clone());
+    let new = Condition {
+        type_: type_.into(),
+        status: status.into(),
+        reason: Some(reason.into()),
+        message: Some(message),
+        observed_generation: Some(view.set.generation),
+        last_transition_time: unchanged.or(Some(Time(view.now))),
+    };
+    match old {
+        Some(old) => *old = new,
+        None => conditions.push(new),
+    }
+}

@@ -1,0 +1,110 @@
+//! One view per pass (S-4.19): the snapshot, sorted into slots and condemned pods. All phases judge by it.
+
+use crate::{
+    name,
+    ownership::Claimed,
+    snapshot::{Claim, Pod, Set, Snapshot},
+};
+use k8s_openapi::jiff::Timestamp;
+use std::collections::BTreeSet;
+
+pub(crate) struct View<'a> {
+    pub set: &'a Set,
+    pub now: Timestamp,
+    /// All claimed pods, those without a usable ordinal too.
+    pub claimed: Vec<&'a Pod>,
+    /// Claimed pods in range, ascending.
+    pub slots: Vec<(i32, &'a Pod)>,
+    /// Claimed pods out of range, descending.
+    pub condemned: Vec<(i32, &'a Pod)>,
+    /// Names that pods of others have.
+    pub taken: BTreeSet<&'a str>,
+    /// Names of the claim templates.
+    pub claim_templates: Vec<&'a str>,
+    /// By name.
+    claims: Vec<&'a Claim>,
+}
+
+impl<'a> View<'a> {
+    pub fn new(s: &'a Snapshot, claimed: Claimed<'a>) -> Self {
+        let set = &*s.set;
+        let (mut slots, mut condemned) = (Vec::new(), Vec::new());
+        for &pod in &claimed.pods {
+            match pod.parsed.ordinal {
+                Some(ordinal) if in_range(set, ordinal) => slots.push((ordinal, pod)),
+                Some(ordinal) => condemned.push((ordinal, pod)),
+                None => {}
+            }
+        }
+        // Of two pods with one ordinal (web-1, web-01) the one seen last has the slot (S-2.1).
+        slots.reverse();
+        slots.sort_by_key(|(ordinal, _)| *ordinal);
+        slots.dedup_by_key(|(ordinal, _)| *ordinal);
+        condemned.sort_by_key(|(ordinal, _)| std::cmp::Reverse(*ordinal));
+        let mut claims: Vec<&Claim> = s.claims.iter().map(AsRef::as_ref).collect();
+        claims.sort_by(|a, b| a.name.cmp(&b.name));
+        Self {
+            set,
+            now: s.now,
+            claimed: claimed.pods,
+            slots,
+            condemned,
+            taken: claimed.taken,
+            claim_templates: set.claim_templates().map(|(name, _)| name).collect(),
+            claims,
+        }
+    }
+
+    /// Every ordinal that shall have a pod, ascending, with the pod that it has. Lazy: a set may ask for billions.
+    pub fn ordinals(&self) -> impl Iterator<Item = (i32, Option<&'a Pod>)> {
+        let mut pods = self.slots.iter().copied().peekable();
+        range(self.set).map(move |ordinal| (ordinal, pods.next_if(|(o, _)| *o == ordinal).map(|(_, pod)| pod)))
+    }
+
+    /// All pods with a usable ordinal.
+    pub fn members(&self) -> impl Iterator<Item = (i32, &'a Pod)> {
+        self.slots.iter().chain(&self.condemned).copied()
+    }
+
+    pub fn is_available(&self, pod: &Pod) -> bool {
+        pod.is_available(self.set.spec.min_ready_seconds, self.now)
+    }
+
+    pub fn is_unavailable(&self, pod: &Pod) -> bool {
+        pod.is_unavailable(self.set.spec.min_ready_seconds, self.now)
+    }
+
+    /// How many slots have no pod, or one that is unavailable.
+    pub fn unavailable_slots(&self) -> i32 {
+        let available = self.slots.iter().filter(|(_, pod)| !self.is_unavailable(pod)).count();
+        self.set.replicas() - i32::try_from(available).unwrap_or(i32::MAX)
+    }
+
+    /// The lowest slot that is unavailable or, if none is, the lowest condemned pod that is (S-4.2).
+    pub fn first_unavailable(&self) -> Option<i32> {
+        let slot = self.ordinals().find(|(_, pod)| pod.is_none_or(|p| self.is_unavailable(p))).map(|(o, _)| o);
+        slot.or_else(|| self.condemned.iter().rev().find(|(_, p)| self.is_unavailable(p)).map(|(o, _)| *o))
+    }
+
+    /// The claim of a template and an ordinal, if it exists.
+    pub fn claim(&self, template: &str, ordinal: i32) -> Option<&'a Claim> {
+        let name = name::claim(template, &self.set.name, ordinal);
+        self.claims.binary_search_by(|c| c.name.as_str().cmp(&name)).ok().map(|i| self.claims[i])
+    }
+
+    /// The claims that exist of an ordinal.
+    pub fn claims_of(&self, ordinal: i32) -> impl Iterator<Item = &'a Claim> {
+        self.claim_templates.iter().filter_map(move |template| self.claim(template, ordinal))
+    }
+}
+
+/// The ordinals that shall have a pod; those beyond 32 bits cannot (S-1.4).
+pub(crate) fn range(set: &Set) -> impl Iterator<Item = i32> + use<> {
+    let start = i64::from(set.start());
+    (start..start + i64::from(set.replicas())).map_while(|ordinal| i32::try_from(ordinal).ok())
+}
+
+pub(crate) fn in_range(set: &Set, ordinal: i32) -> bool {
+    let index = i64::from(ordinal) - i64::from(set.start());
+    (0..i64::from(set.replicas())).contains(&index)
+}
