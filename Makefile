@@ -1,0 +1,46 @@
+# The one entry point for people and CI. `make help` lists what there is.
+
+export ORDINAL_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ordinal
+# Builds land outside the checkout too, so that a second clone is as fast as the first is the second time.
+export CARGO_TARGET_DIR ?= $(ORDINAL_CACHE)/target
+
+CARGO := cargo
+CRD := crds/ordinalsets.yaml
+CRDGEN := $(CARGO) run --quiet --locked --package ordinal-api --features schema --bin crdgen
+
+.PHONY: help demo test unit live lint crds build control-plane clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+demo: control-plane ## Tour of a living set; KUBECONFIG=… on the command line takes that cluster instead of its own
+	@$(CARGO) build --quiet --locked --package ordinal --package ordinal-tests --bins
+	@$(CARGO) run --quiet --locked --package ordinal-tests --bin demo --$(if $(filter command line,$(origin KUBECONFIG)), --kubeconfig $(KUBECONFIG))
+
+test: unit live ## All tests
+
+unit: ## Tests without a cluster, in seconds
+	$(CARGO) test --locked --workspace --lib --bins
+
+live: control-plane ## Tests against a real API server
+	$(CARGO) build --quiet --locked --package ordinal --bin ordinal
+	$(CARGO) test --locked --package ordinal-tests --test live
+
+lint: ## Format, clippy, generated files, and the rules of the house
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets --features ordinal-api/schema -- --deny warnings
+	.ci/house-rules
+	$(CRDGEN) | diff $(CRD) - || { echo "$(CRD) is not up to date: run make crds"; exit 1; }
+
+crds: ## Generate the CRD from the Rust types
+	$(CRDGEN) > $(CRD).new && mv $(CRD).new $(CRD)
+
+build: ## The operator, as it is released
+	$(CARGO) build --locked --release --package ordinal
+	@echo "built $(CARGO_TARGET_DIR)/release/ordinal"
+
+control-plane: ## Build etcd, kube-apiserver and the others into a cache, once
+	@tests/control-plane/build.sh >/dev/null
+
+clean: ## Remove what was built here; the control plane's cache stays
+	$(CARGO) clean
