@@ -1,1 +1,47 @@
-//! placeholder
+//! Live tests of Ordinal: a real control plane on loopback, the operator beside it, and helpers to look at both.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use ordinal_tests::{Outcome, world};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Outcome {
+//! let ns = world::namespace("scale").await?; // shared control plane, shared operator, a namespace of its own
+//! ns.kubectl().apply("…").await?;
+//! ns.scale("kubia", 5).await?;
+//! ns.pod_ready("kubia-4", Duration::from_secs(10)).await?;
+//! # Ok(())
+//! # }
+//! ```
+//! A test returns [`Outcome`]: what leaves it by `?`, and any panic, keeps the logs and says where they are. Whatever way
+//! the test process ends, no other process of it stays behind.
+
+pub mod audit;
+pub mod binaries;
+mod certs;
+pub mod control_plane;
+pub mod diagnose;
+mod failure;
+pub mod identity;
+pub mod install;
+pub mod kubectl;
+mod kwok;
+pub mod namespace;
+pub mod node;
+pub mod operator;
+mod ports;
+mod probe;
+pub mod process;
+pub mod scratch;
+pub mod wait;
+pub mod world;
+
+pub use control_plane::{ControlPlane, Options};
+pub use failure::{Failure, Outcome};
+pub use identity::Identity;
+pub use kubectl::Kubectl;
+pub use namespace::Namespace;
+pub use node::HandPlayedNode;
+pub use operator::{Operator, OperatorOptions};
+pub use process::Signal;
+pub use wait::{Look, eventually};

@@ -60,7 +60,8 @@ fn can_move(pod: &Value) -> bool {
     let broken = pod["sick"] == true || pod["metadata"]["annotations"]["sim"] == "broken";
     let ready = pod["status"]["conditions"][0]["status"] == "True";
     let ended = pod["status"]["phase"] == "Failed" || pod["status"]["phase"] == "Succeeded";
-    is_terminating(pod) || (!ready && !ended && !(broken && pod["status"]["phase"] == "Running"))
+    let stuck = broken && pod["status"]["phase"] == "Running";
+    is_terminating(pod) || !(ready || ended || stuck)
 }
 
 fn advance(cluster: &mut Cluster, name: &str) {

@@ -1,0 +1,37 @@
+//! Where the programs of the control plane are.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use anyhow::{Context, Result, bail};
+use tokio::{process::Command, sync::OnceCell};
+
+/// The root of the checkout.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+/// The folder with etcd, kube-apiserver, kubectl and the others. Builds what is missing, which takes minutes the first time;
+/// its progress goes to our stderr.
+pub async fn folder() -> Result<&'static Path> {
+    static FOLDER: OnceCell<PathBuf> = OnceCell::const_new();
+    FOLDER.get_or_try_init(build).await.map(PathBuf::as_path)
+}
+
+async fn build() -> Result<PathBuf> {
+    let script = repository().join("tests/control-plane/build.sh");
+    let output = Command::new(&script)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .with_context(|| format!("cannot run {}", script.display()))?;
+    if !output.status.success() {
+        bail!("{} failed ({}); the lines above say why", script.display(), output.status);
+    }
+    let folder = String::from_utf8(output.stdout).context("the folder's name is not UTF-8")?;
+    Ok(PathBuf::from(folder.trim_end()))
+}

@@ -1,0 +1,44 @@
+//! What a cluster holds before a test begins: our CRD, our permissions, a default StorageClass.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::{binaries::repository, kubectl::Kubectl};
+
+/// Installs crds/ as a user would.
+pub async fn crds(kubectl: &Kubectl) -> Result<()> {
+    let folder = repository().join("crds").display().to_string();
+    kubectl.ok(["apply", "-f", &folder]).await.context("cannot install the CRDs")?;
+    kubectl.ok(["wait", "--for=condition=Established", "--timeout=30s", "-f", &folder]).await?;
+    Ok(())
+}
+
+/// Installs deploy/manifests but for the Deployment: the operator runs as a process of the test, with the same permissions.
+pub async fn operator_permissions(kubectl: &Kubectl) -> Result<()> {
+    let path = repository().join("deploy/manifests/ordinal.yaml");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let objects: Vec<Value> =
+        serde_saphyr::from_multiple(&text).with_context(|| format!("cannot parse {}", path.display()))?;
+    let objects: Vec<Value> = objects.into_iter().filter(|object| object["kind"] != "Deployment").collect();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+    kubectl.apply(&list.to_string()).await.context("cannot install the operator's permissions")?;
+    Ok(())
+}
+
+/// A default StorageClass, so that claims without a class are bound by kube-controller-manager itself. Its provisioner makes
+/// an empty folder per volume in /tmp/hostpath_pv and removes it with the volume.
+pub async fn storage_class(kubectl: &Kubectl) -> Result<()> {
+    let class = json!({
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {
+            "name": "standard",
+            "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
+        },
+        "provisioner": "kubernetes.io/host-path",
+        "volumeBindingMode": "Immediate",
+        "reclaimPolicy": "Delete",
+    });
+    kubectl.apply(&class.to_string()).await.context("cannot make the default StorageClass")?;
+    Ok(())
+}

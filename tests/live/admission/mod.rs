@@ -1,0 +1,9 @@
+//! The CRD alone (no operator needed): what it stores (O-1), carries (O-2) and refuses (O-3).
+
+mod carries;
+mod fixed;
+mod manifest;
+mod refuses_claims;
+mod refuses_set;
+mod refuses_template;
+mod stores;

@@ -1,0 +1,12 @@
+//! Live tests: against a real API server. Each is named after the rule that it shows.
+
+mod control_plane;
+mod creation;
+mod examples;
+mod leftovers;
+mod refusal;
+mod repair;
+mod rollout;
+mod scaling;
+mod sets;
+mod without_go;

@@ -1,0 +1,190 @@
+//! The operator as a process of the test, built from this checkout.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use tokio::{process::Command, sync::OnceCell};
+
+use crate::{
+    binaries::repository,
+    control_plane::ControlPlane,
+    identity::Identity,
+    ports, probe,
+    process::{Process, Signal},
+    wait::{Look, eventually},
+};
+
+/// From start to ready: a few hundred milliseconds, more when another replica holds the lease for its 15 s.
+const START: Duration = Duration::from_secs(40);
+
+/// How an operator is started.
+#[derive(Clone, Debug)]
+pub struct OperatorOptions {
+    /// Whose kubeconfig it gets.
+    pub identity: Identity,
+    /// More arguments for `ordinal run`.
+    pub args: Vec<String>,
+    /// Whether to wait for `/readyz`.
+    pub wait_ready: bool,
+}
+
+impl Default for OperatorOptions {
+    fn default() -> Self {
+        Self { identity: Identity::Operator, args: Vec::new(), wait_ready: true }
+    }
+}
+
+/// A running operator. Dropping it kills it.
+#[derive(Debug)]
+pub struct Operator {
+    process: Mutex<Process>,
+    health_port: u16,
+}
+
+impl Operator {
+    /// Starts one against a control plane.
+    pub async fn start(control_plane: &ControlPlane, options: OperatorOptions) -> Result<Self> {
+        static NEXT: AtomicUsize = AtomicUsize::new(1);
+        let name = format!("operator-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut args = options.args;
+        args.push("--lease-namespace=ordinal-system".to_owned());
+        let operator =
+            Self::launch(&control_plane.kubeconfig(options.identity), &args, control_plane.log(&name)).await?;
+        if options.wait_ready {
+            operator.ready(START).await?;
+        }
+        Ok(operator)
+    }
+
+    /// Starts one with any kubeconfig and does not wait.
+    pub async fn launch(kubeconfig: &Path, args: &[String], log: PathBuf) -> Result<Self> {
+        let program = binary().await?;
+        let [health_port] = ports::free()?;
+        let mut all = vec![
+            "run".to_owned(),
+            format!("--kubeconfig={}", kubeconfig.display()),
+            format!("--health-bind-address=127.0.0.1:{health_port}"),
+        ];
+        all.extend_from_slice(args);
+        let process = Process::start("operator", program, all, log)?;
+        Ok(Self { process: Mutex::new(process), health_port })
+    }
+
+    /// Waits until `/readyz` says 200. An operator that ends meanwhile is an error at once, with the end of its log.
+    pub async fn ready(&self, within: Duration) -> Result<()> {
+        let answered = eventually(within, "the operator's /readyz says 200", async || {
+            if let Some(code) = self.exit_code()? {
+                return Ok(Look::Done(Err(code)));
+            }
+            let (code, body) = self.get("/readyz").await?;
+            Ok(if code == 200 { Look::Done(Ok(())) } else { Look::NotYet(format!("{code} {body}")) })
+        })
+        .await;
+        let problem = match answered {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(code)) => format!("the operator ended with {code}"),
+            Err(error) => format!("{error:#}"),
+        };
+        bail!("{problem}; the end of its log:\n{}", self.process().log_tail(20))
+    }
+
+    /// GETs a path of its health server: status code and body.
+    pub async fn get(&self, path: &str) -> Result<(u16, String)> {
+        probe::get(self.health_port, path).await
+    }
+
+    /// The exit code when it has ended.
+    pub fn exit_code(&self) -> Result<Option<i32>> {
+        self.process().exit_code()
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn ended(&self, within: Duration) -> Result<i32> {
+        eventually(within, "the operator ends", async || {
+            Ok(self.exit_code()?.map_or_else(|| Look::NotYet("it runs".to_owned()), Look::Done))
+        })
+        .await
+    }
+
+    /// SIGTERM; the exit code.
+    pub async fn stop(self, grace: Duration) -> Result<i32> {
+        self.process.into_inner().unwrap_or_else(PoisonError::into_inner).stop(grace).await
+    }
+
+    /// SIGKILL.
+    pub fn kill(self) {}
+
+    /// Any other signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process().signal(signal);
+    }
+
+    /// The pid of the operator itself.
+    pub fn pid(&self) -> u32 {
+        self.process().pid()
+    }
+
+    /// All that it has logged.
+    pub fn log(&self) -> String {
+        self.process().log()
+    }
+
+    /// Where its log is.
+    pub fn log_path(&self) -> PathBuf {
+        self.process().log_path().to_owned()
+    }
+
+    /// Resident memory in KiB (Linux).
+    pub fn resident_kib(&self) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.pid());
+        let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        line.trim().trim_end_matches(" kB").parse().with_context(|| format!("VmRSS is {line:?}"))
+    }
+
+    fn process(&self) -> MutexGuard<'_, Process> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The operator's binary in this build's profile, built once per process.
+pub async fn binary() -> Result<&'static Path> {
+    static BINARY: OnceCell<PathBuf> = OnceCell::const_new();
+    BINARY.get_or_try_init(build).await.map(PathBuf::as_path)
+}
+
+async fn build() -> Result<PathBuf> {
+    // cargo sets CARGO for what it runs; a binary that was started by hand takes the one in PATH.
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--package=ordinal", "--bin=ordinal", "--message-format=json-render-diagnostics"]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    let output = command
+        .current_dir(repository())
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .context("cannot run cargo to build the operator")?;
+    if !output.status.success() {
+        bail!("cargo cannot build the operator ({}); the lines above say why", output.status);
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let executable = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
+    executable.context("cargo does not say where the operator's binary is")
+}
