@@ -8,7 +8,7 @@ CARGO := cargo
 CRD := crds/ordinalsets.yaml
 CRDGEN := $(CARGO) run --quiet --locked --package ordinal-api --features schema --bin crdgen
 
-.PHONY: help demo test unit live lint crds build control-plane clean
+.PHONY: help demo test unit live live-one idle-memory lint crds build control-plane clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -25,6 +25,9 @@ unit: ## Tests without a cluster, in seconds
 live: control-plane ## Tests against a real API server
 	$(CARGO) build --quiet --locked --package ordinal --bin ordinal
 	$(CARGO) test --locked --package ordinal-tests --test live
+
+live-one: control-plane ## One live test, by any part of its name: make live-one TEST=canary
+	$(CARGO) test --locked --package ordinal-tests --test live -- $(TEST)
 
 lint: ## Format, clippy, generated files, and the rules of the house
 	$(CARGO) fmt --all --check
