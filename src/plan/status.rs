@@ -69,7 +69,7 @@ pub(crate) fn judge(view: &View<'_>, progress: &Progress<'_>, status: &mut Ordin
     let available = status.available_replicas;
     let enough = available >= needed;
     let reason = if enough { "EnoughReplicas" } else { "TooFewReplicas" };
-    set("Available", enough, reason, format!("{available} of {replicas} pods are available, {needed} are needed"));
+    set("Available", enough, reason, format!("{available} of {} available, {needed} needed", pods(replicas)));
 
     let stalled = activity.stalled;
     let busy = activity.reason != "Complete";
@@ -127,13 +127,13 @@ impl Activity {
             None => doing,
         };
         if missing > 0 {
-            return busy("ScalingUp", waiting(format!("{missing} of {} pods are to be created", set.replicas())));
+            return busy("ScalingUp", waiting(format!("{} of {} to be created", missing, pods(set.replicas()))));
         }
         if !view.condemned.is_empty() {
-            return busy("ScalingDown", waiting(format!("{} pods are to go", view.condemned.len())));
+            return busy("ScalingDown", waiting(format!("{} to go", pods(view.condemned.len()))));
         }
         if outdated > 0 {
-            return busy("RollingOut", waiting(format!("{outdated} pods are to be brought to revision {update}")));
+            return busy("RollingOut", waiting(format!("{} to be brought to revision {update}", pods(outdated))));
         }
         match wait {
             Some(wait) => busy("WaitingForPod", wait.to_string()),
@@ -141,10 +141,15 @@ impl Activity {
                 let (available, n) = (status.available_replicas, set.replicas());
                 let kept = view.slots.iter().filter(|(_, p)| p.revision() != update).count();
                 let rest = if kept > 0 { format!(", {kept} of them kept at another revision") } else { String::new() };
-                busy("Complete", format!("{available} of {n} pods are available{rest}"))
+                busy("Complete", format!("{available} of {} available{rest}", pods(n)))
             }
         }
     }
+}
+
+fn pods(n: impl std::fmt::Display) -> String {
+    let n = n.to_string();
+    if n == "1" { "1 pod".into() } else { format!("{n} pods") }
 }
 
 /// OrderedReady waits for a pod that is itself outdated and unwell: no new template reaches it until somebody deletes
