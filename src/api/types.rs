@@ -7,10 +7,8 @@ use k8s_openapi::{
 };
 use kube::CustomResource;
 #[cfg(feature = "schema")]
-use kube::KubeSchema;
-#[cfg(feature = "schema")]
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// Label with a pod's own name, so that a Service can select one pod (S-2.3).
@@ -27,7 +25,7 @@ pub const MAX_NAME_LENGTH: usize = 52;
 
 /// What an `OrdinalSet` shall look like. A StatefulSet's spec is a valid one, and means the same.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "schema", derive(KubeSchema))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[cfg_attr(not(feature = "schema"), kube(schema = "disabled"))]
 #[kube(
     group = "apps.ordinal.dev",
@@ -40,6 +38,11 @@ pub const MAX_NAME_LENGTH: usize = 52;
     namespaced,
     status = "OrdinalSetStatus",
     derive = "PartialEq",
+    scale(
+        spec_replicas_path = ".spec.replicas",
+        status_replicas_path = ".status.replicas",
+        label_selector_path = ".status.selector"
+    ),
     doc = "OrdinalSet manages pods with a stable name, a stable place in an order and claims of their own."
 )]
 #[serde(rename_all = "camelCase")]
@@ -52,10 +55,12 @@ pub struct OrdinalSetSpec {
     pub selector: LabelSelector,
 
     /// What each pod is made from. Carried as it was stored, not interpreted (O-2).
+    #[cfg_attr(feature = "schema", schemars(schema_with = "crate::schema::pod_template"))]
     pub template: Value,
 
     /// Claims that each pod gets for its own: one per entry and pod, kept when the pod goes. Never changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "crate::schema::claim_templates"))]
     pub volume_claim_templates: Vec<Value>,
 
     /// Name of the headless Service that gives the pods their DNS names. Never changes.
@@ -93,6 +98,7 @@ pub struct OrdinalSetSpec {
 pub enum PodManagementPolicy {
     /// One after the other, each available before the next.
     #[default]
+    #[serde(alias = "")]
     OrderedReady,
     /// All at once.
     Parallel,
@@ -100,7 +106,7 @@ pub enum PodManagementPolicy {
 
 /// `spec.updateStrategy`
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[cfg_attr(feature = "schema", derive(KubeSchema))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateStrategy {
     /// `RollingUpdate` replaces outdated pods, `OnDelete` leaves that to whoever deletes them.
@@ -117,6 +123,7 @@ pub struct UpdateStrategy {
 pub enum UpdateStrategyType {
     /// Outdated pods are replaced, highest ordinal first.
     #[default]
+    #[serde(alias = "")]
     RollingUpdate,
     /// A pod is replaced only when somebody deletes it.
     OnDelete,
@@ -124,7 +131,7 @@ pub enum UpdateStrategyType {
 
 /// `spec.updateStrategy.rollingUpdate`
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[cfg_attr(feature = "schema", derive(KubeSchema))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RollingUpdate {
     /// This many pods, counted from the first ordinal, stay at the current revision.
@@ -137,7 +144,7 @@ pub struct RollingUpdate {
 
 /// `spec.persistentVolumeClaimRetentionPolicy`
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "schema", derive(KubeSchema))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RetentionPolicy {
     /// For all claims, when the set is deleted.
@@ -154,6 +161,7 @@ pub struct RetentionPolicy {
 pub enum Retention {
     /// It stays.
     #[default]
+    #[serde(alias = "")]
     Retain,
     /// It is collected, once no pod uses it.
     Delete,
@@ -161,7 +169,7 @@ pub enum Retention {
 
 /// `spec.ordinals`
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "schema", derive(KubeSchema))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Ordinals {
     /// The first ordinal.
@@ -171,7 +179,7 @@ pub struct Ordinals {
 
 /// What was last seen of an `OrdinalSet`. Counters are always written, 0 included (O-1).
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[cfg_attr(feature = "schema", derive(KubeSchema))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct OrdinalSetStatus {
     /// The generation that this status describes.
@@ -206,7 +214,7 @@ pub struct OrdinalSetStatus {
 
 /// One entry of `status.conditions`, in the standard form. Only `type` and `status` are required of others (O-1).
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "schema", derive(KubeSchema))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
     /// What is judged.
@@ -224,13 +232,13 @@ pub struct Condition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// Since when the status is what it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time_or_none")]
     pub last_transition_time: Option<Time>,
 }
 
 /// One entry of `status.blockedPods` (O-10).
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "schema", derive(KubeSchema))]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct BlockedPod {
     /// The pod's name.
@@ -241,8 +249,14 @@ pub struct BlockedPod {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
     /// Since when, as far as known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time_or_none")]
     pub since: Option<Time>,
+}
+
+/// The API server stores times that Rust cannot hold (the last day of the year 9999): better none than no set at all.
+fn time_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).ok())
 }
 
 mod defaults {
@@ -254,5 +268,94 @@ mod defaults {
 
     pub(super) fn revision_history_limit() -> i32 {
         10
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn spec(fields: Value) -> OrdinalSetSpec {
+        let mut spec = json!({"selector": {"matchLabels": {"app": "web"}}, "template": {}});
+        for (name, value) in fields.as_object().expect("fields are an object") {
+            spec[name] = value.clone();
+        }
+        serde_json::from_value(spec).expect("the spec parses")
+    }
+
+    #[test]
+    fn s_1_4_defaults() {
+        let spec = spec(json!({}));
+        assert_eq!(spec.replicas, 1);
+        assert_eq!(spec.volume_claim_templates, Vec::<Value>::new());
+        assert_eq!(spec.service_name, "");
+        assert_eq!(spec.pod_management_policy, PodManagementPolicy::OrderedReady);
+        assert_eq!(spec.update_strategy.type_, UpdateStrategyType::RollingUpdate);
+        assert_eq!(spec.revision_history_limit, 10);
+        assert_eq!(spec.min_ready_seconds, 0);
+        assert_eq!(spec.persistent_volume_claim_retention_policy.when_deleted, Retention::Retain);
+        assert_eq!(spec.persistent_volume_claim_retention_policy.when_scaled, Retention::Retain);
+        assert_eq!(spec.ordinals, None);
+    }
+
+    #[test]
+    fn s_1_5_partition_defaults_within_rolling_update() {
+        let strategy = spec(json!({"updateStrategy": {"rollingUpdate": {"maxUnavailable": "20%"}}})).update_strategy;
+        let rolling = strategy.rolling_update.expect("it was given");
+        assert_eq!(rolling.partition, 0);
+        assert_eq!(rolling.max_unavailable, Some(IntOrString::String("20%".into())));
+    }
+
+    #[test]
+    fn s_1_5_explicit_type_leaves_rolling_update_absent() {
+        let strategy = spec(json!({"updateStrategy": {"type": "RollingUpdate"}})).update_strategy;
+        assert_eq!(strategy.rolling_update, None);
+    }
+
+    #[test]
+    fn s_1_5_each_retention_defaults_by_itself() {
+        let policy = spec(json!({"persistentVolumeClaimRetentionPolicy": {"whenScaled": "Delete"}}))
+            .persistent_volume_claim_retention_policy;
+        assert_eq!(policy, RetentionPolicy { when_deleted: Retention::Retain, when_scaled: Retention::Delete });
+    }
+
+    #[test]
+    fn s_1_5_an_empty_string_is_the_default() {
+        let spec = spec(json!({
+            "podManagementPolicy": "",
+            "updateStrategy": {"type": ""},
+            "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "", "whenScaled": ""},
+        }));
+        assert_eq!(spec.pod_management_policy, PodManagementPolicy::OrderedReady);
+        assert_eq!(spec.update_strategy.type_, UpdateStrategyType::RollingUpdate);
+        assert_eq!(spec.persistent_volume_claim_retention_policy, RetentionPolicy::default());
+    }
+
+    #[test]
+    fn o_1_counters_are_written_when_zero() {
+        let status = serde_json::to_value(OrdinalSetStatus::default()).expect("a status is JSON");
+        for counter in ["replicas", "readyReplicas", "availableReplicas", "currentReplicas", "updatedReplicas"] {
+            assert_eq!(status[counter], json!(0), "{counter}");
+        }
+        assert_eq!(status.get("collisionCount"), None);
+        assert_eq!(status.get("currentRevision"), None);
+    }
+
+    #[test]
+    fn o_1_conditions_of_others_parse() {
+        let condition: Condition =
+            serde_json::from_value(json!({"type": "Ready", "status": "True"})).expect("it parses");
+        assert_eq!((condition.type_.as_str(), condition.status.as_str()), ("Ready", "True"));
+    }
+
+    #[test]
+    fn o_15_a_time_that_does_not_fit_harms_nothing() {
+        let condition = json!({"type": "A", "status": "True", "lastTransitionTime": "9999-12-31T23:59:59Z"});
+        let condition: Condition = serde_json::from_value(condition).expect("it parses");
+        assert_eq!(condition.last_transition_time, None);
+        let blocked = json!({"name": "web-0", "reason": "NameTaken", "since": "2026-01-01T00:00:00Z"});
+        let blocked: BlockedPod = serde_json::from_value(blocked).expect("it parses");
+        assert!(blocked.since.is_some());
     }
 }

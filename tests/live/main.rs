@@ -1,5 +1,6 @@
 //! Live tests: against a real API server. Each is named after the rule that it shows.
 
+mod admission;
 mod control_plane;
 mod creation;
 mod examples;

@@ -36,9 +36,8 @@ async fn o_3_selector_is_immutable() -> Outcome {
 
 #[tokio::test]
 async fn o_3_selector_expressions_are_immutable() -> Outcome {
-    let values = |values: Value| {
-        selected_by(json!({"matchExpressions": [{"key": "tier", "operator": "In", "values": values}]}))
-    };
+    let values =
+        |values: Value| selected_by(json!({"matchExpressions": [{"key": "tier", "operator": "In", "values": values}]}));
     immutable(selected_by(json!({})), values(json!(["front"])), "spec.selector").await?;
     immutable(values(json!(["front"])), selected_by(json!({})), "spec.selector").await?;
     immutable(values(json!(["front"])), values(json!(["front", "back"])), "spec.selector").await

@@ -75,11 +75,7 @@ pub(crate) async fn refused(patch: Value, field: &str, reason: &str) -> Outcome 
 }
 
 /// Each of the values at a place of the set must be refused alike.
-pub(crate) async fn all_refused(
-    patches: impl IntoIterator<Item = Value>,
-    field: &str,
-    reason: &str,
-) -> Outcome {
+pub(crate) async fn all_refused(patches: impl IntoIterator<Item = Value>, field: &str, reason: &str) -> Outcome {
     let ns = namespace().await?;
     for patch in patches {
         check_refusal(&ns, patch, field, reason).await?;

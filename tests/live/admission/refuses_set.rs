@@ -48,7 +48,8 @@ async fn o_3_start_and_replicas_are_an_int32() -> Outcome {
 async fn o_3_numbers_are_int32() -> Outcome {
     let too_large = json!(3_000_000_000_u64);
     for field in ["replicas", "minReadySeconds", "revisionHistoryLimit"] {
-        refused(json!({"spec": {field: too_large}}), "Invalid value", &format!("with format int32 in spec.{field}")).await?;
+        refused(json!({"spec": {field: too_large}}), "Invalid value", &format!("with format int32 in spec.{field}"))
+            .await?;
     }
     let start = json!({"spec": {"ordinals": {"start": too_large}}});
     refused(start, "Invalid value", "with format int32 in spec.ordinals.start").await?;

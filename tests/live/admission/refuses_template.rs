@@ -88,7 +88,7 @@ async fn o_3_selector_operator_has_its_values() -> Outcome {
 async fn o_3_selector_labels_are_valid() -> Outcome {
     let not_a_value = "a valid label must be an empty string or consist of alphanumeric characters";
     let value = json!({"spec": {"selector": {"matchLabels": {"app": "-web-"}}}});
-    refused(value, "spec.selector.matchLabels.app", not_a_value).await?;
+    refused(value, "spec.selector.matchLabels[app]", not_a_value).await?;
     let value = expression(json!({"key": "app", "operator": "In", "values": ["web", "-"]}));
     refused(value, "spec.selector.matchExpressions[0].values[1]", not_a_value).await?;
     let key = json!({"spec": {"selector": {"matchLabels": {"a b": "web"}}}});
@@ -99,7 +99,8 @@ async fn o_3_selector_labels_are_valid() -> Outcome {
 
 #[tokio::test]
 async fn o_3_template_labels_are_valid() -> Outcome {
-    refused(labels(json!({"tier": "a b"})), &format!("{LABELS}.tier"), "a valid label must be an empty string").await?;
+    refused(labels(json!({"tier": "a b"})), &format!("{LABELS}[tier]"), "a valid label must be an empty string")
+        .await?;
     refused(labels(json!({"a b": "c"})), LABELS, "name part must consist of alphanumeric characters").await?;
     refused(labels(json!({"tier": "a".repeat(64)})), &format!("{LABELS}.tier"), "may not be more than 63").await?;
     all_accepted([labels(json!({"example.com/tier": "", "Tier_1.x": "A.b_c-1"}))]).await

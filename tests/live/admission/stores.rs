@@ -28,7 +28,10 @@ async fn o_1_defaults_are_stored() -> Outcome {
     assert_eq!(spec["replicas"], 1);
     assert_eq!(spec["podManagementPolicy"], "OrderedReady");
     assert_eq!(spec["revisionHistoryLimit"], 10);
-    assert_eq!(spec["updateStrategy"], json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0, "maxUnavailable": 1}}));
+    assert_eq!(
+        spec["updateStrategy"],
+        json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0, "maxUnavailable": 1}})
+    );
     assert_eq!(spec["persistentVolumeClaimRetentionPolicy"], json!({"whenDeleted": "Retain", "whenScaled": "Retain"}));
     // The built-in serves none of these when they were not given.
     for absent in ["minReadySeconds", "ordinals", "serviceName"] {

@@ -1,0 +1,102 @@
+//! Fields that never change (S-1.6). The rules sit on `spec`, where adding and removing a field is a change too; absent,
+//! empty string and empty list count as equal.
+
+use super::rule;
+use kube::core::Rule;
+
+/// On `spec`.
+pub(super) fn rules() -> Vec<Rule> {
+    [
+        (".selector", same("selector.matchLabels")),
+        (".selector", SAME_EXPRESSIONS.to_owned()),
+        (".serviceName", same("serviceName")),
+        (".podManagementPolicy", SAME_POLICY.to_owned()),
+        (".volumeClaimTemplates", same_claims()),
+    ]
+    .map(|(field, unchanged)| rule(unchanged, "field is immutable").field_path(field))
+    .into()
+}
+
+/// A string, list or map that did not change, absent being empty.
+fn same(field: &str) -> String {
+    format!(
+        "has(self.{field}) ? (has(oldSelf.{field}) ? self.{field} == oldSelf.{field} : size(self.{field}) == 0) : \
+         !has(oldSelf.{field}) || size(oldSelf.{field}) == 0"
+    )
+}
+
+/// Each expression is found among the old ones, and there are as many. Not `==`, as `values` may be absent or empty.
+const SAME_EXPRESSIONS: &str = "(has(self.selector.matchExpressions) ? size(self.selector.matchExpressions) : 0) == \
+    (has(oldSelf.selector.matchExpressions) ? size(oldSelf.selector.matchExpressions) : 0) && \
+    (!has(self.selector.matchExpressions) || self.selector.matchExpressions.all(e, \
+    oldSelf.selector.matchExpressions.exists(o, o.key == e.key && o.operator == e.operator && \
+    (has(e.values) ? (has(o.values) ? e.values == o.values : size(e.values) == 0) : \
+    !has(o.values) || size(o.values) == 0))))";
+
+/// An empty string is `OrderedReady`.
+const SAME_POLICY: &str = "(self.podManagementPolicy == 'Parallel') == (oldSelf.podManagementPolicy == 'Parallel')";
+
+/// Field by field: absent is what the API server makes of it, and what it fills in by itself (apiVersion, kind, status)
+/// does not count. The fields of a claim spec are those of 1.37; a later one is not compared until it is listed.
+fn same_claims() -> String {
+    let or = |object: &str, field: &str, absent: &str| {
+        same_of_each_claim(&format!("has(t.{object}.{field}) ? t.{object}.{field} : {absent}"))
+    };
+    // For these, absent and empty do not mean the same.
+    let strict = |field: &str| same_of_each_claim(&format!("has(t.spec.{field}) ? [t.spec.{field}] : []"));
+    let resources = |list: &str| {
+        same_of_each_claim(&format!(
+            "has(t.spec.resources) && has(t.spec.resources.{list}) ? t.spec.resources.{list} : {{}}"
+        ))
+    };
+    [
+        same_of_each_claim("t.metadata.name"),
+        or("metadata", "generateName", "''"),
+        or("metadata", "namespace", "''"),
+        or("metadata", "labels", "{}"),
+        or("metadata", "annotations", "{}"),
+        or("metadata", "finalizers", "[]"),
+        or("spec", "accessModes", "[]"),
+        or("spec", "volumeMode", "'Filesystem'"),
+        or("spec", "volumeName", "''"),
+        strict("storageClassName"),
+        strict("volumeAttributesClassName"),
+        strict("selector"),
+        strict("dataSource"),
+        strict("dataSourceRef"),
+        resources("limits"),
+        format!("({} || {SAME_STORAGE})", resources("requests")),
+    ]
+    .join(" && ")
+}
+
+/// `what` gives the same for each claim template `t` as for the old one in its place.
+fn same_of_each_claim(what: &str) -> String {
+    let each = |set| format!("(has({set}.volumeClaimTemplates) ? {set}.volumeClaimTemplates.map(t, {what}) : [])");
+    format!("{} == {}", each("self"), each("oldSelf"))
+}
+
+/// Requested storage by value. Only where there are few claim templates: up to 1.34 the API server takes a quantity for
+/// one of three megabytes, and no more than these fit into the budget. (That there are as many old ones, all of them
+/// requesting storage, is known from the other comparisons and rules.)
+const SAME_STORAGE: &str = "size(self.volumeClaimTemplates) <= 4 && [0, 1, 2, 3].all(i, \
+    i >= size(self.volumeClaimTemplates) || \
+    quantity(string(self.volumeClaimTemplates[i].spec.resources.requests['storage'])) == \
+    quantity(string(oldSelf.volumeClaimTemplates[i].spec.resources.requests['storage'])))";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A field that a newer Kubernetes brings has to be added to the comparison.
+    #[test]
+    fn o_3_every_field_of_a_claim_spec_is_compared() {
+        let crd = crate::schema::crd();
+        let claim = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/volumeClaimTemplates/items";
+        let fields = crd.pointer(&format!("{claim}/properties/spec/properties")).expect("claim specs are described");
+        let compared = same_claims();
+        for field in fields.as_object().expect("properties are an object").keys() {
+            assert!(compared.contains(&format!("t.spec.{field}")), "{field}");
+        }
+    }
+}
