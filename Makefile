@@ -21,6 +21,7 @@ test: unit live ## All tests
 
 unit: ## Tests without a cluster, in seconds
 	$(CARGO) test --locked --workspace --lib --bins
+	$(CARGO) test --locked --package ordinal-api --features schema
 
 live: control-plane ## Tests against a real API server
 	$(CARGO) build --quiet --locked --package ordinal --bin ordinal
