@@ -78,7 +78,8 @@ pub struct PodCondition {
     pub reason: String,
     /// Why, in words.
     pub message: String,
-    /// Since when.
+    /// Since when; a time that cannot be one counts as unknown.
+    #[serde(deserialize_with = "crate::types::time_or_none")]
     pub last_transition_time: Option<Time>,
 }
 

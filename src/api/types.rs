@@ -254,7 +254,7 @@ pub struct BlockedPod {
 }
 
 /// The API server stores times that Rust cannot hold (the last day of the year 9999): better none than no set at all.
-fn time_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
+pub(crate) fn time_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     Ok(serde_json::from_value(value).ok())
 }

@@ -44,8 +44,8 @@ pub trait Cached: Send + Sync + Sized + 'static {
     /// The form in which it is watched.
     type Wire: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static;
 
-    /// What is kept of it.
-    fn keep(wire: Self::Wire) -> Self;
+    /// What is kept of it; `None` when no set can ever ask for it.
+    fn keep(wire: Self::Wire) -> Option<Self>;
 
     /// What it is found by.
     fn groups(&self, key: &Key) -> Vec<Group>;
@@ -127,13 +127,18 @@ impl<V: Cached> Writer<V> {
                 self.cache.horizon.list_begins();
                 Vec::new()
             }
-            Event::InitApply(wire) | Event::Apply(wire) => {
+            Event::InitApply(wire) => {
                 let key = Key::of(&wire);
                 if let Some(listed) = &mut self.listed {
                     listed.insert(key.clone());
                 }
-                let seen = wire.meta().resource_version.clone();
-                let change = self.put(key, Some(V::keep(wire)));
+                // A list comes in the order of names: what it brings says nothing of what is still to come.
+                self.cache.horizon.lists(wire.meta().resource_version.as_deref());
+                vec![self.put(key, V::keep(wire))]
+            }
+            Event::Apply(wire) => {
+                let (key, seen) = (Key::of(&wire), wire.meta().resource_version.clone());
+                let change = self.put(key, V::keep(wire));
                 self.cache.horizon.saw(seen.as_deref());
                 vec![change]
             }
@@ -185,8 +190,9 @@ mod tests {
     use serde_json::json;
 
     fn pod(name: &str, version: &str, owner: Option<&str>) -> lite::Pod {
-        let owners =
-            owner.map(|uid| json!([{"apiVersion": "v1", "kind": "K", "name": "n", "uid": uid, "controller": true}]));
+        let owners = owner.map(
+            |uid| json!([{"apiVersion": "v1", "kind": "OrdinalSet", "name": "n", "uid": uid, "controller": true}]),
+        );
         serde_json::from_value(json!({"metadata": {
             "namespace": "ns", "name": name, "uid": name, "resourceVersion": version, "ownerReferences": owners,
         }}))
@@ -219,6 +225,16 @@ mod tests {
         assert_eq!(names(&cache, &[Group::Owner("u".into())]), ["db-0", "web-1"]);
         assert_eq!(names(&cache, std::slice::from_ref(&family)), ["web-0", "web-1"]);
         assert_eq!(names(&cache, &[Group::Owner("u".into()), family]), ["db-0", "web-0", "web-1"]);
+    }
+
+    #[test]
+    fn pods_that_no_set_can_ask_for_are_not_kept() {
+        let (cache, mut writer) = filled();
+        let mut stranger = pod("web-6b7d75b45b-x2x4z", "10", Some("replicaset"));
+        stranger.metadata.owner_references.iter_mut().flatten().for_each(|o| o.kind = "ReplicaSet".into());
+        writer.apply(Event::Apply(stranger));
+        assert!(cache.get(&Key { namespace: "ns".into(), name: "web-6b7d75b45b-x2x4z".into() }).is_none());
+        assert!(cache.horizon.has(&cache.horizon.mark("10")), "it tells how far the watch has come all the same");
     }
 
     #[test]

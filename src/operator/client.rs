@@ -32,21 +32,37 @@ pub async fn config(run: &Run) -> Result<Config, String> {
     let options = KubeConfigOptions { context: run.context.clone(), ..KubeConfigOptions::default() };
     let mut config = match &run.kubeconfig {
         Some(path) => {
-            let fail = |e: &dyn std::error::Error| format!("kubeconfig {}: {}", path.display(), describe(e));
+            let fail = |e: &dyn std::error::Error| format!("kubeconfig {}: {}", path.display(), sentence(e));
             let kubeconfig = Kubeconfig::read_from(path).map_err(|e| fail(&e))?;
             Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|e| fail(&e))?
         }
         None if run.context.is_some() => {
-            Config::from_kubeconfig(&options).await.map_err(|e| format!("kubeconfig: {}", describe(&e)))?
+            let fail = |e: &dyn std::error::Error| format!("kubeconfig {}: {}", usual_place(), sentence(e));
+            Config::from_kubeconfig(&options).await.map_err(|e| fail(&e))?
         }
-        None => Config::infer().await.map_err(|e| format!("no kubeconfig, and not in a pod: {}", describe(&e)))?,
+        None => {
+            let fail = |e: &dyn std::error::Error| {
+                format!("no kubeconfig in {}, and not in a pod: {}", usual_place(), sentence(e))
+            };
+            Config::infer().await.map_err(|e| fail(&e))?
+        }
     };
     config.connect_timeout = Some(Duration::from_secs(5));
-    // It would end quiet watches; they end by themselves, and the rest has ANSWER.
-    config.read_timeout = None;
+    // A list whose body never comes to its end must not hold up its kind for ever. Longer than a quiet watch lasts.
+    config.read_timeout = Some(Duration::from_secs(300));
     // Retries are the queue's: it knows what else has changed meanwhile.
     config.default_retry = false;
     Ok(config)
+}
+
+/// Where a kubeconfig is looked for when no flag names one.
+fn usual_place() -> String {
+    std::env::var("KUBECONFIG").map_or_else(|_| "~/.kube/config".into(), |path| format!("$KUBECONFIG, {path}"))
+}
+
+/// An error on one line: what follows is an excerpt of the file, which holds secrets.
+fn sentence(error: &dyn std::error::Error) -> String {
+    describe(error).lines().next().unwrap_or_default().to_owned()
 }
 
 /// The client for watches and writes.
@@ -139,7 +155,8 @@ where
                 let seconds = answer.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok());
                 // A minute bounds what a strange header can do.
                 let pause = Duration::from_secs(seconds.unwrap_or(1).clamp(1, 60));
-                lock(&pace).paused_until = Some(Instant::now() + pause);
+                let mut pace = lock(&pace);
+                pace.paused_until = pace.paused_until.max(Some(Instant::now() + pause));
             }
             Ok(answer)
         })

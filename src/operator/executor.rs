@@ -8,6 +8,7 @@ use crate::{
     outcome::Failure,
 };
 use futures::future::join_all;
+use http_body_util::BodyExt;
 use k8s_openapi::{
     api::{apps::v1::ControllerRevision, core::v1 as core},
     jiff::Timestamp,
@@ -15,6 +16,8 @@ use k8s_openapi::{
 use kube::{
     Client, Resource,
     api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, Request},
+    client::Body,
+    core::Status,
 };
 use ordinal_api::{OrdinalSet, OrdinalSetStatus};
 use ordinal_plan::{
@@ -37,8 +40,8 @@ use tracing::info;
 /// Who wrote, in managedFields.
 const FIELD_MANAGER: &str = "ordinal";
 
-/// An answer's body too must come to an end.
-const CALL: Duration = Duration::from_secs(60);
+/// Headers have a limit in the client; an answer's body too must come to an end.
+const BODY: Duration = Duration::from_secs(30);
 
 /// Carries plans out.
 pub struct Executor {
@@ -56,6 +59,8 @@ pub struct Report {
     pub failures: Vec<(String, Failure)>,
     /// The write that the server refused, if it refused one.
     pub refusal: Option<Refusal>,
+    /// The pods or revisions that the plan judged by could not be had: its counters mean nothing (S-4.1).
+    pub undetermined: bool,
     /// What a dry run brought.
     pub trial: Option<Trial>,
     /// Whether the governing Service could be written; absent when nothing was to be written.
@@ -97,7 +102,9 @@ impl Executor {
             if stopped && stage.kind != StageKind::History {
                 continue;
             }
-            stopped |= pass.stage(stage).await.is_err() && stage.kind != StageKind::Service;
+            let failed = pass.stage(stage).await.is_err() && stage.kind != StageKind::Service;
+            stopped |= failed;
+            pass.report().undetermined |= failed && stage.kind <= StageKind::Revision;
         }
         if let Some(failure) = &plan.failure {
             if let Some(name) = &failure.pod {
@@ -129,10 +136,19 @@ impl Executor {
 
     async fn call<E: std::error::Error>(&self, request: Result<http::Request<Vec<u8>>, E>) -> Result<Ack, Failure> {
         let request = request.map_err(|e| Failure::Other(format!("building the request: {e}")))?;
-        match timeout(CALL, self.client.request::<Ack>(request)).await {
-            Ok(answer) => answer.map_err(Failure::from),
-            Err(_) => Err(Failure::Other(format!("no complete answer within {} s", CALL.as_secs()))),
+        // Waiting for our own turn is not the server's fault, and not bounded: only the answer is.
+        let answer = self.client.send(request.map(Body::from)).await?;
+        let (status, body) = (answer.status(), timeout(BODY, answer.into_body().collect()).await);
+        let body = match body {
+            Ok(body) => body.map_err(Failure::from)?.to_bytes(),
+            Err(_) => return Err(Failure::Other(format!("no complete answer within {} s", BODY.as_secs()))),
+        };
+        let unreadable = |e| Failure::Other(format!("{status}, and an answer that cannot be read: {e}"));
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(unreadable);
         }
+        let refusal: Status = serde_json::from_slice(&body).map_err(unreadable)?;
+        Err(Failure::from(kube::Error::Api(refusal.boxed())))
     }
 }
 
@@ -221,6 +237,7 @@ impl Pass<'_> {
                 && let Err(failure) = self.create_claim(name, template, pod).await
             {
                 errors.push(format!("failed to create PVC {name}: {failure}"));
+                self.note_refusal(&claim.to_string(), &failure);
                 let _ = self.fail(&claim.to_string(), failure);
             }
         }
@@ -260,7 +277,12 @@ impl Pass<'_> {
             Action::DeletePod { name, uid, .. } => self.delete_pod(name, uid).await,
             Action::TryPod { name, ordinal } => return self.try_pod(name, *ordinal).await,
         };
-        done.or_else(|failure| self.fail(&action.to_string(), failure))
+        done.or_else(|failure| {
+            if matches!(action, Action::CreatePod { .. } | Action::UpdatePod { .. } | Action::CreateRevision { .. }) {
+                self.note_refusal(&action.to_string(), &failure);
+            }
+            self.fail(&action.to_string(), failure)
+        })
     }
 
     async fn adopt<K: Resource<DynamicType = ()>>(&self, kind: Kind, name: &str, uid: &str) -> Result<(), Failure> {
@@ -357,8 +379,9 @@ impl Pass<'_> {
             Ok(_) | Err(Failure::AlreadyExists(_)) => None,
             // Quota is judged last, so the rest was fine.
             Err(Failure::Refused(message)) if message.contains("exceeded quota") => None,
+            // A webhook in the way: it cannot be known.
+            Err(Failure::Refused(message)) if message.contains("does not support dry run") => None,
             Err(Failure::Refused(message)) => Some(message),
-            Err(Failure::Other(message)) if message.contains("does not support dry run") => None,
             Err(failure) => return self.fail(&format!("trying pod {name}"), failure),
         };
         let stopped = if refused.is_some() { Err(Stopped) } else { Ok(()) };
@@ -401,7 +424,8 @@ impl Pass<'_> {
                 Ok(())
             }
             // Somebody was faster: the watch brings it.
-            Err(Failure::AlreadyExists(_) | Failure::Conflict(_)) => Ok(()),
+            Err(Failure::AlreadyExists(_)) => Ok(()),
+            Err(Failure::Conflict(_) | Failure::NotFound(_)) if verb == "Update" => Ok(()),
             Err(failure) => {
                 let note = format!("{verb} Service {name} in OrdinalSet {set} failed error: {failure}");
                 self.warn(&format!("Failed{verb}"), verb, target, note);
@@ -452,14 +476,17 @@ impl Pass<'_> {
         self.report().writes.marks.push(mark);
     }
 
-    /// Notes a failure; what only somebody else can mend is for the status too.
     fn fail(&self, doing: &str, failure: Failure) -> Result<(), Stopped> {
-        let mut report = self.report();
-        if let Failure::Refused(message) = &failure {
-            report.refusal.get_or_insert(Refusal { doing: doing.to_owned(), message: message.clone() });
-        }
-        report.failures.push((doing.to_owned(), failure));
+        self.report().failures.push((doing.to_owned(), failure));
         Err(Stopped)
+    }
+
+    /// What keeps a pod from being made, and only somebody else can mend, is for the status too.
+    fn note_refusal(&self, doing: &str, failure: &Failure) {
+        if let Failure::Refused(message) = failure {
+            let refusal = Refusal { doing: doing.to_owned(), message: message.clone() };
+            self.report().refusal.get_or_insert(refusal);
+        }
     }
 
     fn pod_done(&self, verb: &'static str, name: &str) {

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Horizon {
     /// The highest resourceVersion of any object seen.
     seen: AtomicU64,
+    /// The highest one in the list under way.
+    listing: AtomicU64,
     /// How many lists have begun.
     begun: AtomicU64,
     /// How many had begun when the last complete one began.
@@ -20,8 +22,16 @@ impl Horizon {
         self.begun.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// The list that began last is complete.
+    /// A list brought an object.
+    pub fn lists(&self, resource_version: Option<&str>) {
+        if let Some(version) = resource_version.and_then(|v| v.parse().ok()) {
+            self.listing.fetch_max(version, Ordering::SeqCst);
+        }
+    }
+
+    /// The list that began last is complete, and the cache has it.
     pub fn list_ends(&self) {
+        self.seen.fetch_max(self.listing.load(Ordering::SeqCst), Ordering::SeqCst);
         self.listed.store(self.begun.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
@@ -72,6 +82,19 @@ mod tests {
         horizon.saw(Some("11"));
         assert!(!horizon.has(&mark));
         horizon.saw(Some("12"));
+        assert!(horizon.has(&mark));
+    }
+
+    #[test]
+    fn s_8_6_a_list_under_way_proves_nothing() {
+        let horizon = Horizon::default();
+        horizon.list_begins();
+        horizon.list_ends();
+        let mark = horizon.mark("12");
+        horizon.list_begins();
+        horizon.lists(Some("20"));
+        assert!(!horizon.has(&mark), "the object of version 12 may come later in it");
+        horizon.list_ends();
         assert!(horizon.has(&mark));
     }
 

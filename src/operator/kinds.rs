@@ -3,7 +3,7 @@
 use crate::cache::{Cached, Group, Key};
 use kube::core::ObjectMeta;
 use ordinal_api::{OrdinalSet, lite};
-use ordinal_plan::snapshot::{Claim, Pod, Revision, Service, Set};
+use ordinal_plan::snapshot::{Claim, Pod, Revision, SET_KIND, Service, Set, controller_of};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::sync::Arc;
@@ -50,8 +50,11 @@ impl<'de> Deserialize<'de> for Observed {
 impl Cached for Pod {
     type Wire = lite::Pod;
 
-    fn keep(wire: lite::Pod) -> Self {
-        Self::from(&wire)
+    /// Pods of sets, and those whose names could be a set's.
+    fn keep(wire: lite::Pod) -> Option<Self> {
+        let pod = Self::from(&wire);
+        let owned = pod.controller.as_ref().is_some_and(|o| o.kind == SET_KIND);
+        (owned || pod.parsed.ordinal.is_some()).then_some(pod)
     }
 
     fn groups(&self, key: &Key) -> Vec<Group> {
@@ -65,8 +68,9 @@ impl Cached for Pod {
 impl Cached for Claim {
     type Wire = lite::Claim;
 
-    fn keep(wire: lite::Claim) -> Self {
-        Self::from(&wire)
+    /// Claims whose names could be a set's.
+    fn keep(wire: lite::Claim) -> Option<Self> {
+        claim_family(&Key::of(&wire)).map(|_| Self::from(&wire))
     }
 
     fn groups(&self, key: &Key) -> Vec<Group> {
@@ -77,8 +81,13 @@ impl Cached for Claim {
 impl Cached for Revision {
     type Wire = lite::Revision;
 
-    fn keep(wire: lite::Revision) -> Self {
-        Self::from(wire)
+    /// Of revisions of other kinds the name alone, which may be one that a set would use (S-3.4).
+    fn keep(mut wire: lite::Revision) -> Option<Self> {
+        if controller_of(&wire.metadata).is_some_and(|owner| owner.kind != SET_KIND) {
+            wire.data = Value::Null;
+            wire.metadata.labels = None;
+        }
+        Some(Self::from(wire))
     }
 
     fn groups(&self, key: &Key) -> Vec<Group> {
@@ -95,8 +104,8 @@ impl Cached for Revision {
 impl Cached for Service {
     type Wire = lite::Service;
 
-    fn keep(wire: lite::Service) -> Self {
-        Self::from(wire)
+    fn keep(wire: lite::Service) -> Option<Self> {
+        Some(Self::from(wire))
     }
 
     fn groups(&self, _: &Key) -> Vec<Group> {

@@ -14,7 +14,7 @@ use kube::{Api, Client, api::PostParams};
 use std::time::Duration;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep_until, timeout_at},
 };
 use tracing::{debug, info, warn};
 
@@ -78,7 +78,9 @@ impl Contender {
         let mut renewed_at: Option<Instant> = None;
         loop {
             let started = Instant::now();
-            match timeout(self.timing.retry.max(Duration::from_secs(1)), self.attempt()).await {
+            // A holder that hears nothing must end before others may take over: nothing below outlasts this.
+            let give_up = renewed_at.map_or(started + self.timing.lease, |at| at + self.timing.renew_deadline);
+            match timeout_at(give_up, self.attempt()).await {
                 Ok(Ok(Attempt::Held)) => {
                     if renewed_at.is_none() {
                         info!(lease = self.name, identity = self.identity, "leading");
@@ -93,12 +95,14 @@ impl Contender {
                 Ok(Ok(Attempt::HeldByOther | Attempt::Overtaken)) => {}
                 // Could not tell: the deadline below decides.
                 Ok(Err(error)) => warn!(lease = self.name, "lease: {}", describe(&error)),
-                Err(_) => warn!(lease = self.name, "lease: no answer within the retry period"),
+                Err(_) => warn!(lease = self.name, "lease: no answer"),
             }
             if renewed_at.is_some_and(|at| at.elapsed() >= self.timing.renew_deadline) {
                 warn!(lease = self.name, "the lease could not be renewed in time");
                 break;
             }
+            let next = Instant::now() + self.timing.retry;
+            let next = renewed_at.map_or(next, |at| next.min(at + self.timing.renew_deadline));
             tokio::select! {
                 biased;
                 () = &mut stop => {
@@ -110,7 +114,7 @@ impl Contender {
                     }
                     return true;
                 }
-                () = sleep(self.timing.retry) => {}
+                () = sleep_until(next) => {}
             }
         }
         leading.send_replace(false);

@@ -81,7 +81,7 @@ async fn operate(run: Run) -> Result<End, String> {
 
     let (caches, writer) = controller::caches();
     tokio::spawn(server::serve(listener, caches.clone()));
-    let (events, _) = events::Events::spawn(client.clone(), &identity);
+    let events = events::Events::spawn(client.clone(), &identity);
     let stop = stop_signal()?.shared();
 
     let (leading, is_leading) = channel::channel(!run.leader_elect);

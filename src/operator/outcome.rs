@@ -40,8 +40,8 @@ impl From<kube::Error> for Failure {
             409 if status.is_already_exists() => Self::AlreadyExists(message),
             409 => Self::Conflict(message),
             // A UID in a patch that is not the object's is refused as a change of an immutable field.
-            422 if message.contains("metadata.uid") => Self::Conflict(message),
-            403 | 422 => Self::Refused(message),
+            422 if is_about_the_uid(&status) => Self::Conflict(message),
+            400 | 403 | 422 => Self::Refused(message),
             429 | 503 => {
                 let seconds = status.details.as_ref().map_or(0, |d| d.retry_after_seconds);
                 let retry_after = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
@@ -50,6 +50,10 @@ impl From<kube::Error> for Failure {
             _ => Self::Other(message),
         }
     }
+}
+
+fn is_about_the_uid(status: &kube::core::Status) -> bool {
+    status.details.iter().flat_map(|d| &d.causes).any(|cause| cause.field == "metadata.uid")
 }
 
 /// An error with its causes, each said once.
@@ -76,16 +80,22 @@ mod tests {
     }
 
     #[test]
+    fn s_2_5_a_uid_that_is_another_by_now_is_a_conflict() {
+        let mut status = Status::failure("metadata.uid: Invalid value: field is immutable", "Invalid").with_code(422);
+        let details = r#"{"causes": [{"reason": "FieldValueInvalid", "field": "metadata.uid"}]}"#;
+        status.details = serde_json::from_str(details).expect("details");
+        assert!(matches!(Failure::from(kube::Error::Api(status.boxed())), Failure::Conflict(_)));
+    }
+
+    #[test]
     fn answers_are_told_apart() {
         assert!(matches!(failure(404, "NotFound", ""), Failure::NotFound(_)));
         assert!(matches!(failure(409, "AlreadyExists", ""), Failure::AlreadyExists(_)));
         assert!(matches!(failure(409, "Conflict", ""), Failure::Conflict(_)));
         assert!(matches!(failure(403, "Forbidden", "exceeded quota: q"), Failure::Refused(_)));
         assert!(matches!(failure(422, "Invalid", "spec.containers[0].image: Required value"), Failure::Refused(_)));
-        assert!(matches!(
-            failure(422, "Invalid", "metadata.uid: Invalid value: field is immutable"),
-            Failure::Conflict(_)
-        ));
+        assert!(matches!(failure(422, "Invalid", "fieldPath: metadata.uidx"), Failure::Refused(_)));
+        assert!(matches!(failure(400, "BadRequest", "cannot unmarshal"), Failure::Refused(_)));
         assert!(matches!(failure(429, "TooManyRequests", ""), Failure::Busy { .. }));
         assert!(matches!(failure(500, "InternalError", ""), Failure::Other(_)));
     }

@@ -17,6 +17,7 @@ use ordinal_plan::{
     snapshot::{Memory, Set},
 };
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -111,11 +112,20 @@ async fn pass(key: Key, set: &Arc<Set>, context: &Context) -> Result<Action, Err
     }
     notes.writes = Default::default();
     let snapshot = context.caches.snapshot(set, notes.memory.clone());
-    let plan = plan(&snapshot);
+    // A set that the planner cannot bear must not end the process that serves the others (N-14).
+    let planned = catch_unwind(AssertUnwindSafe(|| plan(&snapshot)));
+    let Ok(plan) = planned else {
+        return Err(Error::Pass { what: "the planner panicked: a defect, please report it".into(), retry_after: None });
+    };
     debug!("{plan}");
     let mut report = context.executor.execute(set, &plan).await;
 
-    let status = write_status(set, &plan.status, &mut notes, &mut report, context).await;
+    let mut status = plan.status.clone();
+    if report.undetermined {
+        // Nothing is said about pods or revisions that could not be had, but what is in the way is.
+        status = OrdinalSetStatus { conditions: status.conditions, ..set.status.clone() };
+    }
+    let status = write_status(set, &status, &mut notes, &mut report, context).await;
     let again = remember(&mut notes.memory, plan.memory, &report);
     notes.writes.marks.append(&mut report.writes.marks);
     notes.writes.deleted.append(&mut report.writes.deleted);
@@ -145,7 +155,8 @@ async fn write_status(
         return None;
     }
     let since = notes.status_written.map(|at| at.elapsed());
-    if let Some(since) = since.filter(|since| *since < STATUS_PAUSE && !is_urgent(&set.status, status)) {
+    let urgent = is_urgent(&set.status, status) || !report.failures.is_empty();
+    if let Some(since) = since.filter(|since| *since < STATUS_PAUSE && !urgent) {
         return Some(STATUS_PAUSE - since);
     }
     match context.executor.write_status(set, status).await {
@@ -182,7 +193,10 @@ fn remember(memory: &mut Memory, planned: Memory, report: &Report) -> bool {
     if let Some(service) = &report.service {
         memory.service_error = service.clone().err();
     }
-    memory.refusal = report.refusal.clone();
+    // A pass that failed before it came to what was refused says nothing about it.
+    if report.failures.is_empty() || report.refusal.is_some() {
+        memory.refusal = report.refusal.clone();
+    }
     memory.refusal != before.refusal || memory.trial != before.trial || memory.service_error != before.service_error
 }
 

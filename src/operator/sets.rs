@@ -59,7 +59,11 @@ impl Sets {
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Init => self.horizon.list_begins(),
-            Event::InitApply(set) | Event::Apply(set) => {
+            Event::InitApply(set) => {
+                index.put(Key::of(set), set.set.as_deref().map(concerns).unwrap_or_default());
+                self.horizon.lists(set.metadata.resource_version.as_deref());
+            }
+            Event::Apply(set) => {
                 index.put(Key::of(set), set.set.as_deref().map(concerns).unwrap_or_default());
                 self.horizon.saw(set.metadata.resource_version.as_deref());
             }

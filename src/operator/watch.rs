@@ -17,8 +17,16 @@ use kube::{
 };
 use ordinal_plan::snapshot::{Claim, Pod, Revision, SET_KIND, Service};
 use serde::de::DeserializeOwned;
-use std::{fmt::Debug, pin::pin, sync::Arc};
+use std::{
+    fmt::Debug,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tracing::{error, info, warn};
+
+/// A watch is tried again every second or so; what is wrong is said again after this, if it is still the same.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
 
 /// A stream of events that reports its errors and goes on: retries are its own.
 fn watch<K>(client: &Client) -> impl Stream<Item = watcher::Event<K>> + Send + use<K>
@@ -27,18 +35,23 @@ where
 {
     // The default list is a consistent read; the freshness gate relies on that.
     let events = watcher(Api::<K>::all(client.clone()), watcher::Config::default()).default_backoff();
-    let mut failing = false;
+    let mut reported: Option<(String, Instant)> = None;
     events.filter_map(move |event| {
         let event = match event {
             Ok(event) => {
-                if std::mem::take(&mut failing) {
+                // Before each list comes Init, even if the list then fails.
+                if !matches!(event, watcher::Event::Init) && reported.take().is_some() {
                     info!(kind = %K::kind(&()), "watch works again");
                 }
                 Some(event)
             }
             Err(problem) => {
-                failing = true;
-                report::<K>(&problem);
+                let text = describe(&problem);
+                let known = reported.as_ref().is_some_and(|(t, at)| *t == text && at.elapsed() < SAY_AGAIN);
+                if !known {
+                    report::<K>(&problem);
+                    reported = Some((text, Instant::now()));
+                }
                 None
             }
         };

@@ -83,6 +83,8 @@ fn times(count: u32) -> String {
 /// `since` is what is known, else what was written before for the same trouble, else now.
 fn entry(view: &View<'_>, name: &str, reason: &str, message: String, since: Option<Timestamp>) -> BlockedPod {
     let before = view.set.status.blocked_pods.iter().find(|b| b.name == name && b.reason == reason);
+    // Whole seconds, as they are stored: what is written shall equal what comes back.
+    let since = since.and_then(|at| Timestamp::from_second(at.as_second()).ok());
     let since = since.map(Time).or_else(|| before.and_then(|b| b.since.clone())).unwrap_or(Time(view.now));
     BlockedPod { name: name.into(), reason: reason.into(), message, since: Some(since) }
 }

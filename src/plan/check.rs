@@ -1,5 +1,6 @@
-//! What must never happen (N-1 … N-14), judged over a snapshot and the plan made from it. Knows the invariants and
-//! nothing of how plans are made.
+//! What must never happen, judged over a snapshot and the plan made from it: those of N-1 … N-14 that one plan can break.
+//! Knows the invariants and nothing of how plans are made. The others are kept by what actions there are (no action deletes
+//! a claim, N-1, or replaces metadata, N-10), by the operator (N-13, N-14) and by admission (N-11).
 
 use crate::{
     action::{Action, Plan, StageKind, Which, Why},
@@ -108,7 +109,7 @@ fn available_pods_go_within_the_budget(s: &Snapshot, plan: &Plan) -> Vec<String>
         }
     };
     let floor = i64::from(set.replicas()) - max.max(1);
-    let left = i64::try_from(there - going.len()).unwrap_or(i64::MAX);
+    let left = i64::try_from(there.saturating_sub(going.len())).unwrap_or(i64::MAX);
     let broken = !going.is_empty() && left < floor;
     broken
         .then(|| format!("{going:?} go, which leaves {left} available pods where {floor} must stay"))

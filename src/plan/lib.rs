@@ -14,7 +14,7 @@
 //! | `rollout` | phase D: outdated pods (S-4.6 ff.), the dry run before (O-4) |
 //! | `backoff` | pods that fail at once (O-7) |
 //! | `status`, `blocked` | counters, completion, conditions (S-6, O-10) |
-//! | [`check`] | what must never happen, as functions (spec N-1 … N-14) |
+//! | [`check`] | what a plan must never do, as functions (N-x) |
 
 pub mod action;
 pub mod backoff;
@@ -53,7 +53,9 @@ pub fn plan(s: &Snapshot) -> Plan {
     let view = View::new(s, claimed);
     let service = service::judge(s);
 
-    let mut memory = Memory { service_missing_since: service.missing_since, ..s.memory.clone() };
+    let mut memory = s.memory.clone();
+    memory.service_missing_since = service.missing_since;
+    memory.service_mended = service.mended;
     memory.failures = backoff::count(&view, &s.memory.failures, &templates.update.revision);
 
     // A set being deleted has its status written and its pods left alone (S-4.2, N-8).

@@ -136,6 +136,10 @@ fn field_ref(parent: &mut Object) {
 }
 
 fn volume(volume: &mut Object) {
+    if let Some(image) = object(volume, "image") {
+        let latest = image.get("reference").and_then(Value::as_str).is_some_and(is_latest);
+        drop_if(image, "pullPolicy", &json!(if latest { "Always" } else { "IfNotPresent" }));
+    }
     for source in ["secret", "configMap", "downwardAPI", "projected"] {
         let Some(source) = object(volume, source) else { continue };
         drop_if(source, "defaultMode", &json!(0o644));
@@ -203,18 +207,20 @@ fn tidy(value: &mut Value) {
 
 fn tidy_field(name: &str, field: &mut Value) {
     if QUANTITIES.contains(&name) {
-        canonical_quantity(field);
+        replace(field, quantity::canonical(field));
     } else if STRING_MAPS.contains(&name) && field.is_object() {
         if QUANTITY_MAPS.contains(&name) {
-            field.as_object_mut().into_iter().flatten().for_each(|(_, quantity)| canonical_quantity(quantity));
+            // The API server rounds these up to milli.
+            let resources = field.as_object_mut().into_iter().flatten();
+            resources.for_each(|(_, quantity)| replace(quantity, quantity::canonical_milli(quantity)));
         }
     } else {
         tidy(field);
     }
 }
 
-fn canonical_quantity(value: &mut Value) {
-    if let Some(canonical) = quantity::canonical(value) {
+fn replace(value: &mut Value, canonical: Option<String>) {
+    if let Some(canonical) = canonical {
         *value = Value::String(canonical);
     }
 }
@@ -307,10 +313,16 @@ mod tests {
     }
 
     #[test]
+    fn s_3_1_maps_are_sorted_whatever_the_build_turns_on() {
+        assert_eq!(json!({"b": 1, "a": 2}).to_string(), r#"{"a":2,"b":1}"#, "hashes and meanings rely on it");
+    }
+
+    #[test]
     fn o_13_quantities_and_numbers_compare_by_value() {
         let limit = |cpu: Value| pod(json!({"containers": [{"name": "c", "resources": {"limits": {"cpu": cpu}}}]}));
         assert!(same(limit(json!("1000m")), limit(json!(1))));
         assert!(!same(limit(json!("1000m")), limit(json!("1001m"))));
+        assert!(same(limit(json!("0.0005")), limit(json!("1m"))), "resources are rounded up to milli");
         let uid = |n: Value| pod(json!({"securityContext": {"runAsUser": n}}));
         assert!(same(uid(json!(7)), uid(json!(7.0))));
     }

@@ -5,23 +5,37 @@ use serde_json::Value;
 /// The quantity in one form for every way to write it; `None` when it is no quantity, or finer than a nano or beyond
 /// what 128 bits of nanos hold, and so has to be compared as written.
 pub(crate) fn canonical(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::String(s) => s.clone(),
-        Value::Number(n) => n.to_string(),
-        _ => return None,
-    };
-    let nanos = nanos(text.trim())?;
+    parse(value).map(print)
+}
+
+/// As [`canonical`], rounded up to milli.
+pub(crate) fn canonical_milli(value: &Value) -> Option<String> {
+    let nanos = parse(value)?;
+    Some(print(nanos.div_euclid(MILLI) * MILLI + if nanos.rem_euclid(MILLI) > 0 { MILLI } else { 0 }))
+}
+
+fn parse(value: &Value) -> Option<i128> {
+    match value {
+        Value::String(s) => nanos(s.trim()),
+        Value::Number(n) => nanos(&n.to_string()),
+        _ => None,
+    }
+}
+
+fn print(nanos: i128) -> String {
     let (whole, rest) = (nanos / NANO, (nanos % NANO).abs());
-    Some(match rest {
+    match rest {
         0 => whole.to_string(),
         _ => {
             let sign = if nanos < 0 && whole == 0 { "-" } else { "" };
             format!("{sign}{whole}.{}", format!("{rest:09}").trim_end_matches('0'))
         }
-    })
+    }
 }
 
 const NANO: i128 = 1_000_000_000;
+/// In nanos.
+const MILLI: i128 = 1_000_000;
 
 fn nanos(text: &str) -> Option<i128> {
     let split = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-')).unwrap_or(text.len());

@@ -30,7 +30,6 @@ pub(crate) fn roll_out(view: &View<'_>, templates: &Templates, memory: &Memory) 
             return rollout;
         }
         Some(Verdict::Passed) => {}
-        Some(Verdict::Refused { .. }) | None if is_proven(view, templates) => {}
         Some(Verdict::Refused { .. }) | None => {
             let ordinal = lowest_affected(view, templates).unwrap_or(view.set.start());
             let name = name::pod(&view.set.name, ordinal);
@@ -48,11 +47,6 @@ pub(crate) fn roll_out(view: &View<'_>, templates: &Templates, memory: &Memory) 
 pub(crate) fn verdict<'m>(view: &View<'_>, templates: &Templates, memory: &'m Memory) -> Option<&'m Verdict> {
     let trial = memory.trial.as_ref().filter(|t| t.revision == templates.update.revision)?;
     (trial.verdict == Verdict::Passed || trial.generation == view.set.generation).then_some(&trial.verdict)
-}
-
-/// Whether a pod of the update revision exists: then the server has accepted one.
-fn is_proven(view: &View<'_>, templates: &Templates) -> bool {
-    view.claimed.iter().any(|pod| pod.is_created() && pod.revision() == templates.update.revision)
 }
 
 /// The lowest ordinal that the roll-out replaces or creates.

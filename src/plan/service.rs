@@ -11,12 +11,17 @@ use serde_json::{Value, json};
 /// A manifest's own Service may come after its set.
 const GRACE: SignedDuration = SignedDuration::from_secs(15);
 
+/// Somebody else may want our own Service otherwise: then the two shall not chase each other.
+const MEND_AGAIN: SignedDuration = SignedDuration::from_secs(60);
+
 /// How the governing Service stands.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Verdict {
     /// What the condition ServiceReady says, if the set names a Service: status, reason, message.
     pub ready: Option<(bool, &'static str, String)>,
     pub stage: Option<Stage>,
+    /// For the next pass.
+    pub mended: Option<Timestamp>,
     /// For the next pass.
     pub missing_since: Option<Timestamp>,
     /// When the grace is over.
@@ -25,7 +30,8 @@ pub(crate) struct Verdict {
 
 pub(crate) fn judge(s: &Snapshot) -> Verdict {
     let set = &*s.set;
-    let mut verdict = Verdict { ready: None, stage: None, missing_since: None, look_again: None };
+    let mut verdict =
+        Verdict { ready: None, stage: None, mended: s.memory.service_mended, missing_since: None, look_again: None };
     let name = &set.spec.service_name;
     if name.is_empty() {
         return verdict;
@@ -36,7 +42,12 @@ pub(crate) fn judge(s: &Snapshot) -> Verdict {
     };
     let own = service.controller.as_ref() == Some(&set.uid);
     if own && !set.deleting && !is_as_desired(set, service) {
-        verdict.stage = stage(Action::UpdateService { name: name.clone(), patch: patch(set, service) });
+        let due = s.memory.service_mended.and_then(|at| at.checked_add(MEND_AGAIN).ok()).filter(|due| *due > s.now);
+        if due.is_none() {
+            verdict.mended = Some(s.now);
+            verdict.stage = stage(Action::UpdateService { name: name.clone(), patch: patch(set, service) });
+        }
+        verdict.look_again = due;
     }
     verdict.ready = Some(if service.spec.cluster_ip != "None" {
         (false, "NotHeadless", format!("Service {name} has a cluster IP, so pods have no DNS names of their own"))

@@ -40,6 +40,8 @@ pub struct Memory {
     pub failures: Failures,
     /// Since when the governing Service has been missing (O-9).
     pub service_missing_since: Option<Timestamp>,
+    /// When the set's own Service was last brought up to date: somebody may be working against us.
+    pub service_mended: Option<Timestamp>,
     /// Why the governing Service could not be made or updated, in the server's words (O-9).
     pub service_error: Option<String>,
     /// What came of trying the update revision (O-4).
@@ -337,8 +339,6 @@ pub struct Revision {
     pub name: String,
     /// `metadata.uid`
     pub uid: String,
-    /// `metadata.resourceVersion`
-    pub resource_version: String,
     /// `metadata.labels`
     pub labels: BTreeMap<String, String>,
     /// The owner reference with `controller: true`.
@@ -361,7 +361,6 @@ impl From<lite::Revision> for Revision {
             controller: controller_of(&meta).cloned(),
             name: meta.name.unwrap_or_default(),
             uid: meta.uid.unwrap_or_default(),
-            resource_version: meta.resource_version.unwrap_or_default(),
             labels: meta.labels.unwrap_or_default(),
             created: meta.creation_timestamp.map(|t| t.0),
             number: revision.revision,
