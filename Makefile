@@ -11,7 +11,7 @@ CRDGEN := $(CARGO) run --quiet --locked --package ordinal-api --features schema 
 .PHONY: help demo test unit live live-one idle-memory lint crds build control-plane clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 demo: control-plane ## Tour of a living set; KUBECONFIG=… on the command line takes that cluster instead of its own
 	@$(CARGO) build --quiet --locked --package ordinal --package ordinal-tests --bins
@@ -29,6 +29,9 @@ live: control-plane ## Tests against a real API server
 
 live-one: control-plane ## One live test, by any part of its name: make live-one TEST=canary
 	$(CARGO) test --locked --package ordinal-tests --test live -- $(TEST)
+
+idle-memory: control-plane ## Resident memory of the released operator with nothing to do
+	@$(CARGO) run --quiet --locked --package ordinal-tests --bin idle-memory
 
 lint: ## Format, clippy, generated files, and the rules of the house
 	$(CARGO) fmt --all --check

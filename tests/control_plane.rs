@@ -60,6 +60,8 @@ pub struct ControlPlane {
     // In the order in which they must go: clients before the servers that they talk to, the directory last.
     components: Mutex<Vec<Process>>,
     apiserver: Mutex<Process>,
+    /// With which it was started.
+    apiserver_args: Vec<OsString>,
     etcd: Process,
     url: String,
     binaries: &'static Path,
@@ -81,6 +83,7 @@ impl ControlPlane {
         let started = Self {
             components: Mutex::default(),
             apiserver: Mutex::new(servers.apiserver),
+            apiserver_args: servers.apiserver_args,
             etcd: servers.etcd,
             url: servers.url,
             binaries,
@@ -92,13 +95,8 @@ impl ControlPlane {
 
     /// The CRD comes before kube-controller-manager, whose garbage collector only looks for new kinds every 30 s.
     async fn populate(&self, certs: &Certs, options: &Options) -> Result<()> {
+        self.apiserver_ready().await?;
         let client = self.client(Identity::Tests).await?;
-        eventually(START, "kube-apiserver is ready", async || {
-            self.apiserver_lives()?;
-            client.request_text(Request::get("/readyz").body(Vec::new())?).await?;
-            Ok(Look::Done(()))
-        })
-        .await?;
         let kubectl = self.kubectl();
         if options.install {
             install::crds(&kubectl).await?;
@@ -208,6 +206,34 @@ impl ControlPlane {
         lock(&self.apiserver).signal(signal);
     }
 
+    /// Kills the API server, so that all connections to it break. Nobody answers at its address until
+    /// [`ControlPlane::revive_apiserver`].
+    pub async fn kill_apiserver(&self) -> Result<()> {
+        self.signal_apiserver(Signal::Kill);
+        eventually(START, "kube-apiserver has ended", async || {
+            let code = lock(&self.apiserver).exit_code()?;
+            Ok(Look::when(code.is_some(), || "it runs".to_owned()))
+        })
+        .await
+    }
+
+    /// Starts the API server again, with all that etcd has kept, and waits until it is ready.
+    pub async fn revive_apiserver(&self) -> Result<()> {
+        let (name, program) = ("kube-apiserver", self.binaries.join("kube-apiserver"));
+        *lock(&self.apiserver) = Process::start(name, &program, &self.apiserver_args, self.log(name))?;
+        self.apiserver_ready().await
+    }
+
+    async fn apiserver_ready(&self) -> Result<()> {
+        let client = self.client(Identity::Tests).await?;
+        eventually(START, "kube-apiserver is ready", async || {
+            self.apiserver_lives()?;
+            client.request_text(Request::get("/readyz").body(Vec::new())?).await?;
+            Ok(Look::Done(()))
+        })
+        .await
+    }
+
     /// The pids of all programs that belong to it.
     pub fn pids(&self) -> Vec<u32> {
         let mut pids: Vec<u32> = lock(&self.components).iter().map(Process::pid).collect();
@@ -232,6 +258,7 @@ pub async fn client_of(kubeconfig: &Path) -> Result<Client> {
 struct Servers {
     etcd: Process,
     apiserver: Process,
+    apiserver_args: Vec<OsString>,
     url: String,
     certs: Certs,
 }
@@ -268,7 +295,7 @@ async fn start_servers(dir: &Path, binaries: &Path) -> Result<Servers> {
 
     audit::write_policy(dir)?;
     let (audit_policy, audit_log) = audit::paths(dir);
-    let apiserver_args: [OsString; 20] = [
+    let apiserver_args = vec![
         flag("etcd-servers", &store),
         "--bind-address=127.0.0.1".into(),
         "--advertise-address=127.0.0.1".into(),
@@ -294,8 +321,8 @@ async fn start_servers(dir: &Path, binaries: &Path) -> Result<Servers> {
         flag("audit-log-path", audit_log),
     ];
     let apiserver =
-        Process::start("kube-apiserver", &binaries.join("kube-apiserver"), apiserver_args, log("kube-apiserver"))?;
-    Ok(Servers { etcd, apiserver, url, certs })
+        Process::start("kube-apiserver", &binaries.join("kube-apiserver"), &apiserver_args, log("kube-apiserver"))?;
+    Ok(Servers { etcd, apiserver, apiserver_args, url, certs })
 }
 
 /// An error when a server that should run has ended, with its last words.

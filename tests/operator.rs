@@ -12,12 +12,13 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use tokio::{process::Command, sync::OnceCell};
+use tokio::{process::Command, sync::OnceCell, time::timeout};
 
 use crate::{
     binaries::repository,
     control_plane::ControlPlane,
     identity::Identity,
+    kubectl::Output,
     ports, probe,
     process::{Process, Signal},
     wait::{Look, eventually},
@@ -35,11 +36,13 @@ pub struct OperatorOptions {
     pub args: Vec<String>,
     /// Whether to wait for `/readyz`.
     pub wait_ready: bool,
+    /// Whether it is the release build, whatever this process is.
+    pub release: bool,
 }
 
 impl Default for OperatorOptions {
     fn default() -> Self {
-        Self { identity: Identity::Operator, args: Vec::new(), wait_ready: true }
+        Self { identity: Identity::Operator, args: Vec::new(), wait_ready: true, release: !cfg!(debug_assertions) }
     }
 }
 
@@ -57,8 +60,9 @@ impl Operator {
         let name = format!("operator-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut args = options.args;
         args.push("--lease-namespace=ordinal-system".to_owned());
-        let operator =
-            Self::launch(&control_plane.kubeconfig(options.identity), &args, control_plane.log(&name)).await?;
+        let program = if options.release { release_binary().await? } else { debug_binary().await? };
+        let kubeconfig = control_plane.kubeconfig(options.identity);
+        let operator = Self::spawn(program, &kubeconfig, &args, control_plane.log(&name))?;
         if options.wait_ready {
             operator.ready(START).await?;
         }
@@ -67,7 +71,10 @@ impl Operator {
 
     /// Starts one with any kubeconfig and does not wait.
     pub async fn launch(kubeconfig: &Path, args: &[String], log: PathBuf) -> Result<Self> {
-        let program = binary().await?;
+        Self::spawn(binary().await?, kubeconfig, args, log)
+    }
+
+    fn spawn(program: &Path, kubeconfig: &Path, args: &[String], log: PathBuf) -> Result<Self> {
         let [health_port] = ports::free()?;
         let mut all = vec![
             "run".to_owned(),
@@ -115,6 +122,16 @@ impl Operator {
         .await
     }
 
+    /// Waits until its log has a line with all of these words, and returns the line.
+    pub async fn says(&self, within: Duration, words: &[&str]) -> Result<String> {
+        eventually(within, &format!("the operator's log has a line with {words:?}"), async || {
+            let log = self.log();
+            let found = log.lines().find(|line| words.iter().all(|word| line.contains(word)));
+            Ok(found.map_or_else(|| Look::NotYet(self.process().log_tail(20)), |line| Look::Done(line.to_owned())))
+        })
+        .await
+    }
+
     /// SIGTERM; the exit code.
     pub async fn stop(self, grace: Duration) -> Result<i32> {
         self.process.into_inner().unwrap_or_else(PoisonError::into_inner).stop(grace).await
@@ -156,20 +173,41 @@ impl Operator {
     }
 }
 
-/// The operator's binary in this build's profile, built once per process.
-pub async fn binary() -> Result<&'static Path> {
-    static BINARY: OnceCell<PathBuf> = OnceCell::const_new();
-    BINARY.get_or_try_init(build).await.map(PathBuf::as_path)
+/// Runs the operator's binary to its end, without any of our environment; an error when it has not ended by then.
+pub async fn call(args: &[&str], within: Duration) -> Result<Output> {
+    let call = Command::new(binary().await?).args(args).env_clear().stdin(Stdio::null()).kill_on_drop(true).output();
+    let told = || format!("ordinal {}", args.join(" "));
+    let ended = timeout(within, call).await.with_context(|| format!("{} has not ended within {within:?}", told()))?;
+    let output = ended.with_context(told)?;
+    Ok(Output {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
 }
 
-async fn build() -> Result<PathBuf> {
+/// The operator's binary in this build's profile, built once per process.
+pub async fn binary() -> Result<&'static Path> {
+    if cfg!(debug_assertions) { debug_binary().await } else { release_binary().await }
+}
+
+async fn debug_binary() -> Result<&'static Path> {
+    static BINARY: OnceCell<PathBuf> = OnceCell::const_new();
+    BINARY.get_or_try_init(|| build(&[])).await.map(PathBuf::as_path)
+}
+
+async fn release_binary() -> Result<&'static Path> {
+    static BINARY: OnceCell<PathBuf> = OnceCell::const_new();
+    BINARY.get_or_try_init(|| build(&["--release"])).await.map(PathBuf::as_path)
+}
+
+async fn build(profile: &[&str]) -> Result<PathBuf> {
     // cargo sets CARGO for what it runs; a binary that was started by hand takes the one in PATH.
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--package=ordinal", "--bin=ordinal", "--message-format=json-render-diagnostics"]);
-    if !cfg!(debug_assertions) {
-        command.arg("--release");
-    }
+    command
+        .args(["build", "--package=ordinal", "--bin=ordinal", "--message-format=json-render-diagnostics"])
+        .args(profile);
     let output = command
         .current_dir(repository())
         .stdin(Stdio::null())

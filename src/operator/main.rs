@@ -143,6 +143,8 @@ fn start_log(run: &Run) {
         .with_default(run.log_level)
         .with_target("kube_client", run.log_level.min(LevelFilter::WARN))
         .with_target("kube_client::client::builder", LevelFilter::OFF)
+        // Its span around each pass repeats what ours says.
+        .with_target("kube_runtime", run.log_level.min(LevelFilter::WARN))
         .with_target("hyper", run.log_level.min(LevelFilter::WARN))
         .with_target("tower", run.log_level.min(LevelFilter::WARN));
     let terminal = io::IsTerminal::is_terminal(&io::stderr());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::{
-    core::v1::{Namespace, Node, PersistentVolumeClaim, Pod, Secret},
+    core::v1::{Namespace, Node, PersistentVolumeClaim, Pod, Secret, Service},
     rbac::v1::ClusterRole,
 };
 use kube::{
@@ -169,9 +169,9 @@ async fn the_operator_may_do_what_its_role_grants_and_nothing_else() -> Outcome 
 
     let secrets = Api::<Secret>::namespaced(operator.clone(), ns.name()).list(&ListParams::default()).await;
     let roles = Api::<ClusterRole>::all(operator.clone()).list(&ListParams::default()).await;
-    let claims: Api<PersistentVolumeClaim> = Api::namespaced(operator, ns.name());
-    let claim = claims.delete("any", &DeleteParams::default()).await;
-    for refused in [secrets.err(), roles.err(), claim.err()] {
+    let services: Api<Service> = Api::namespaced(operator, ns.name());
+    let service = services.delete("any", &DeleteParams::default()).await;
+    for refused in [secrets.err(), roles.err(), service.err()] {
         match refused {
             Some(kube::Error::Api(status)) => assert!(status.is_forbidden(), "{status:?}"),
             other => panic!("forbidden is what it should be, not {other:?}"),
