@@ -2,13 +2,13 @@
 //! and by which UID is in the plan.
 
 use crate::{
+    answer::{Ack, call},
     book::{Kind, Writes},
     collect::Caches,
     events::{Events, Subject, Target},
     outcome::Failure,
 };
 use futures::future::join_all;
-use http_body_util::BodyExt;
 use k8s_openapi::{
     api::{apps::v1::ControllerRevision, core::v1 as core},
     jiff::Timestamp,
@@ -16,8 +16,6 @@ use k8s_openapi::{
 use kube::{
     Client, Resource,
     api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, Request},
-    client::Body,
-    core::Status,
 };
 use ordinal_api::{OrdinalSet, OrdinalSetStatus};
 use ordinal_plan::{
@@ -28,20 +26,12 @@ use ordinal_plan::{
     service,
     snapshot::{Refusal, Set, Trial, Verdict},
 };
-use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
-use tokio::time::timeout;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::info;
 
 /// Who wrote, in managedFields.
 const FIELD_MANAGER: &str = "ordinal";
-
-/// Headers have a limit in the client; an answer's body too must come to an end.
-const BODY: Duration = Duration::from_secs(30);
 
 /// Carries plans out.
 pub struct Executor {
@@ -67,21 +57,6 @@ pub struct Report {
     pub service: Option<Result<(), String>>,
 }
 
-/// The part of an answer that is looked at.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Ack {
-    metadata: AckMeta,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct AckMeta {
-    resource_version: String,
-    uid: String,
-    deletion_timestamp: Option<String>,
-}
-
 /// A stage, or a step of it, ended early; the report has the reason.
 struct Stopped;
 
@@ -91,7 +66,8 @@ impl Executor {
         Self { client, caches, events }
     }
 
-    /// Carries out the stages of a plan, in their order, up to the first that fails; history is cut in any case (S-4.1).
+    /// Carries out the stages of a plan, in their order, up to the first that fails; history is cut after a failure too, if
+    /// only it was clear what is in use (S-3.10).
     pub async fn execute(&self, set: &Set, plan: &Plan) -> Report {
         let pass = Pass { executor: self, set, plan, subject: subject(set), report: Mutex::default() };
         for claim in &plan.conflicting_claims {
@@ -99,7 +75,7 @@ impl Executor {
         }
         let mut stopped = false;
         for stage in &plan.stages {
-            if stopped && stage.kind != StageKind::History {
+            if stopped && (stage.kind != StageKind::History || pass.report().undetermined) {
                 continue;
             }
             let failed = pass.stage(stage).await.is_err() && stage.kind != StageKind::Service;
@@ -130,25 +106,8 @@ impl Executor {
         });
         let request = Request::new(OrdinalSet::url_path(&(), Some(&set.namespace)));
         let request = request.patch_subresource("status", &set.name, &patch_params(), &Patch::Merge(patch));
-        let ack = self.call(request).await?;
+        let ack = call(&self.client, request).await?;
         Ok(self.caches.mark(Kind::Set, &ack.metadata.resource_version))
-    }
-
-    async fn call<E: std::error::Error>(&self, request: Result<http::Request<Vec<u8>>, E>) -> Result<Ack, Failure> {
-        let request = request.map_err(|e| Failure::Other(format!("building the request: {e}")))?;
-        // Waiting for our own turn is not the server's fault, and not bounded: only the answer is.
-        let answer = self.client.send(request.map(Body::from)).await?;
-        let (status, body) = (answer.status(), timeout(BODY, answer.into_body().collect()).await);
-        let body = match body {
-            Ok(body) => body.map_err(Failure::from)?.to_bytes(),
-            Err(_) => return Err(Failure::Other(format!("no complete answer within {} s", BODY.as_secs()))),
-        };
-        let unreadable = |e| Failure::Other(format!("{status}, and an answer that cannot be read: {e}"));
-        if status.is_success() {
-            return serde_json::from_slice(&body).map_err(unreadable);
-        }
-        let refusal: Status = serde_json::from_slice(&body).map_err(unreadable)?;
-        Err(Failure::from(kube::Error::Api(refusal.boxed())))
     }
 }
 
@@ -194,7 +153,7 @@ impl Pass<'_> {
     /// The one read: is the set that we know still the one, and not being deleted?
     async fn confirm_set(&self) -> Result<(), Failure> {
         let request = Request::new(OrdinalSet::url_path(&(), Some(&self.set.namespace)));
-        let live = self.executor.call(request.get(&self.set.name, &Default::default())).await?.metadata;
+        let live = call(&self.executor.client, request.get(&self.set.name, &Default::default())).await?.metadata;
         if live.uid != self.set.uid {
             return Err(Failure::Conflict(format!("the set is another one by now (UID {})", live.uid)));
         }
@@ -233,6 +192,7 @@ impl Pass<'_> {
         let (claims, others) = actions.split_at(claims);
         let mut errors = Vec::new();
         for claim in claims {
+            info!("{claim}");
             if let Action::CreateClaim { name, template, pod } = claim
                 && let Err(failure) = self.create_claim(name, template, pod).await
             {
@@ -255,7 +215,7 @@ impl Pass<'_> {
     }
 
     async fn act(&self, action: &Action) -> Result<(), Stopped> {
-        info!(set = self.set.name, namespace = self.set.namespace, "{action}");
+        info!("{action}");
         let done = match action {
             Action::AdoptPod { name, uid } => self.adopt::<core::Pod>(Kind::Pod, name, uid).await,
             Action::AdoptRevision { name, uid } => self.adopt::<ControllerRevision>(Kind::Revision, name, uid).await,
@@ -445,7 +405,7 @@ impl Pass<'_> {
 
     async fn post<K: Resource<DynamicType = ()>>(&self, params: &PostParams, body: &Value) -> Result<Ack, Failure> {
         let request = Request::new(K::url_path(&(), Some(&self.set.namespace)));
-        self.executor.call(request.create(params, body.to_string().into_bytes())).await
+        call(&self.executor.client, request.create(params, body.to_string().into_bytes())).await
     }
 
     async fn patch<K: Resource<DynamicType = ()>>(
@@ -455,7 +415,7 @@ impl Pass<'_> {
         patch: Patch<Value>,
     ) -> Result<(), Failure> {
         let request = Request::new(K::url_path(&(), Some(&self.set.namespace)));
-        let ack = self.executor.call(request.patch(name, &patch_params(), &patch)).await?;
+        let ack = call(&self.executor.client, request.patch(name, &patch_params(), &patch)).await?;
         self.wrote(kind, &ack);
         Ok(())
     }
@@ -464,7 +424,7 @@ impl Pass<'_> {
         let exactly = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
         let params = DeleteParams::default().preconditions(exactly);
         let request = Request::new(K::url_path(&(), Some(&self.set.namespace)));
-        match self.executor.call(request.delete(name, &params)).await {
+        match call(&self.executor.client, request.delete(name, &params)).await {
             Ok(_) => Ok(Deleted::Yes),
             Err(Failure::NotFound(_) | Failure::Conflict(_)) => Ok(Deleted::Gone),
             Err(failure) => Err(failure),

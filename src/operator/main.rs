@@ -4,6 +4,7 @@
 //! snapshot (`collect`), plans (crate `ordinal-plan`), and carries the plan out (`executor`, the only file that writes to
 //! the objects of sets). `freshness` and `book` see to it that a pass sees its own earlier writes.
 
+mod answer;
 mod book;
 mod cache;
 mod client;
