@@ -94,6 +94,11 @@ impl Contender {
                 }
                 Ok(Ok(Attempt::HeldByOther | Attempt::Overtaken)) => {}
                 // Could not tell: the deadline below decides.
+                Ok(Err(kube::Error::Api(status))) if status.is_not_found() => warn!(
+                    lease = self.name,
+                    "lease: {}: create the namespace, or name another by --lease-namespace, or use --leader-elect=false",
+                    status.message
+                ),
                 Ok(Err(error)) => warn!(lease = self.name, "lease: {}", describe(&error)),
                 Err(_) => warn!(lease = self.name, "lease: no answer"),
             }
