@@ -14,7 +14,7 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 demo: control-plane ## Tour of a living set; KUBECONFIG=… on the command line takes that cluster instead of its own
-	@$(CARGO) build --quiet --locked --package ordinal --package ordinal-tests --bins
+	@$(CARGO) build --locked --package ordinal --package ordinal-tests --bins
 	@$(CARGO) run --quiet --locked --package ordinal-tests --bin demo --$(if $(filter command line,$(origin KUBECONFIG)), --kubeconfig $(KUBECONFIG))
 
 test: unit live ## All tests

@@ -208,6 +208,12 @@ async fn build(profile: &[&str]) -> Result<PathBuf> {
     command
         .args(["build", "--package=ordinal", "--bin=ordinal", "--message-format=json-render-diagnostics"])
         .args(profile);
+    // What cargo tells the program that it runs about its package would make build scripts run anew, back and forth.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            command.env_remove(name);
+        }
+    }
     let output = command
         .current_dir(repository())
         .stdin(Stdio::null())
