@@ -15,11 +15,7 @@ async fn s_9_1_a_deleted_pod_comes_back_with_its_name_and_its_claim() -> Outcome
     let before = ns.pods().get("db-0").await?.uid();
     let claim = ns.claims().get("data-db-0").await?.uid();
     ns.delete_pod("db-0").await?;
-    ns.eventually(SOON, "another db-0 is there", async || {
-        let pod = ns.pods().get_opt("db-0").await?;
-        Ok(Look::when(pod.is_some_and(|p| p.uid() != before), || "not yet".to_owned()))
-    })
-    .await?;
+    ns.replaced("db-0", before).await?;
     ns.pod_ready("db-0", SOON).await?;
     assert_eq!(ns.claims().get("data-db-0").await?.uid(), claim);
     Ok(())
@@ -33,11 +29,7 @@ async fn s_4_4_a_failed_pod_is_replaced() -> Outcome {
     ns.settled("web").await?;
     let before = ns.pods().get("web-1").await?.uid();
     ns.annotate_pod("web-1", json!({"test.ordinal.dev/fails": "true"})).await?;
-    ns.eventually(SOON, "another web-1 is there", async || {
-        let pod = ns.pods().get_opt("web-1").await?;
-        Ok(Look::when(pod.is_some_and(|p| p.uid() != before), || "not yet".to_owned()))
-    })
-    .await?;
+    ns.replaced("web-1", before).await?;
     ns.settled("web").await?;
     Ok(())
 }

@@ -57,6 +57,8 @@ pub trait Sets {
     async fn images(&self, set: &str) -> Result<BTreeMap<String, String>>;
     /// Waits until the pods are exactly these.
     async fn members_are(&self, set: &str, names: &[&str]) -> Result<()>;
+    /// Waits until a pod of this name with another UID is there.
+    async fn replaced(&self, pod: &str, before: Option<String>) -> Result<()>;
     /// The notes of events of this reason about the set.
     async fn notes(&self, set: &str, reason: &str) -> Result<Vec<String>>;
 }
@@ -103,6 +105,14 @@ impl Sets for Namespace {
         self.eventually(SOON, &format!("the pods of {set} are {names:?}"), async || {
             let members = self.members(set).await?;
             Ok(Look::when(members.keys().eq(names.iter()), || format!("{:?}", members.keys())))
+        })
+        .await
+    }
+
+    async fn replaced(&self, pod: &str, before: Option<String>) -> Result<()> {
+        self.eventually(SOON, &format!("another {pod} is there"), async || {
+            let now = self.pods().get_opt(pod).await?.map(|p| p.uid());
+            Ok(Look::when(now.as_ref().is_some_and(|uid| *uid != before), || format!("{now:?}")))
         })
         .await
     }
