@@ -1,9 +1,5 @@
 # The one entry point for people and CI. `make help` lists what there is.
 
-export ORDINAL_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ordinal
-# Builds land outside the checkout too, so that a second clone is as fast as the first is the second time.
-export CARGO_TARGET_DIR ?= $(ORDINAL_CACHE)/target
-
 CARGO := cargo
 CRD := crds/ordinalsets.yaml
 CRDGEN := $(CARGO) run --quiet --locked --package ordinal-api --features schema --bin crdgen
@@ -44,7 +40,7 @@ crds: ## Generate the CRD from the Rust types
 
 build: ## The operator, as it is released
 	$(CARGO) build --locked --release --package ordinal
-	@echo "built $(CARGO_TARGET_DIR)/release/ordinal"
+	@echo "built $(or $(CARGO_TARGET_DIR),target)/release/ordinal"
 
 control-plane: ## Build etcd, kube-apiserver and the others into a cache, once
 	@tests/control-plane/build.sh >/dev/null
