@@ -6,7 +6,7 @@ use crate::{
     events::Events,
     executor::Executor,
     kinds::Observed,
-    reconcile::{Context, Error, Gate, reconcile, retry},
+    reconcile::{Context, Gate, reconcile, retry},
     sets::Sets,
     watch,
 };
@@ -85,8 +85,8 @@ pub async fn run(
                     let namespace = set.namespace.unwrap_or_default();
                     forgetful.book.forget(&crate::cache::Key { namespace, name: set.name });
                 }
-                Err(ControllerError::ReconcilerFailed(Error::Pass { what, .. }, set)) => {
-                    warn!(namespace = set.namespace, set = set.name, "pass failed, trying again: {what}");
+                Err(ControllerError::ReconcilerFailed(error, set)) => {
+                    warn!(namespace = set.namespace, set = set.name, "pass failed, trying again: {error}");
                 }
                 Err(ControllerError::QueueError(error)) => warn!(%error, "the queue of sets failed"),
                 Err(ControllerError::RunnerError(error)) => warn!(%error, "the queue's runner failed"),

@@ -22,8 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
-use tracing::Instrument;
-use tracing::{debug, info_span, warn};
+use tracing::{Instrument, debug, info_span, warn};
 
 /// While many pods move, a status is written no more often than this (O-10).
 const STATUS_PAUSE: Duration = Duration::from_millis(500);
@@ -58,15 +57,12 @@ pub enum Gate {
 
 /// A pass that is to be tried again.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+#[error("{what}")]
+pub struct Error {
     /// What failed, all of it.
-    #[error("{what}")]
-    Pass {
-        /// For the log.
-        what: String,
-        /// How long the server asked to be left alone.
-        retry_after: Option<Duration>,
-    },
+    what: String,
+    /// How long the server asked to be left alone.
+    retry_after: Option<Duration>,
 }
 
 /// The controller's entry: waits for the gate, then runs a pass over the newest state of the set.
@@ -99,9 +95,8 @@ pub async fn reconcile(observed: Arc<Observed>, context: Arc<Context>) -> Result
 
 /// When a failed pass is tried again: ever later, and not before the server wants it. An event of the set comes first.
 pub fn retry(observed: Arc<Observed>, error: &Error, context: Arc<Context>) -> Action {
-    let Error::Pass { retry_after, .. } = error;
     let pause = context.book.failed(&Key::of(&*observed));
-    Action::requeue(pause.max(retry_after.unwrap_or_default()))
+    Action::requeue(pause.max(error.retry_after.unwrap_or_default()))
 }
 
 async fn pass(key: Key, set: &Arc<Set>, context: &Context) -> Result<Action, Error> {
@@ -115,7 +110,7 @@ async fn pass(key: Key, set: &Arc<Set>, context: &Context) -> Result<Action, Err
     // A set that the planner cannot bear must not end the process that serves the others (N-14).
     let planned = catch_unwind(AssertUnwindSafe(|| plan(&snapshot)));
     let Ok(plan) = planned else {
-        return Err(Error::Pass { what: "the planner panicked: a defect, please report it".into(), retry_after: None });
+        return Err(Error { what: "the planner panicked: a defect, please report it".into(), retry_after: None });
     };
     debug!("{plan}");
     let mut report = context.executor.execute(set, &plan).await;
@@ -206,7 +201,7 @@ fn failure(failed: &[(String, Failure)]) -> Error {
         Failure::Busy { retry_after, .. } => *retry_after,
         _ => None,
     });
-    Error::Pass { what, retry_after: retry_after.max() }
+    Error { what, retry_after: retry_after.max() }
 }
 
 fn report_invalid(key: &Key, observed: &Observed, why: &str, events: &Events) {

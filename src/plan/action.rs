@@ -300,6 +300,12 @@ impl fmt::Display for Plan {
 }
 
 impl Stage {
+    /// A stage of one-action steps, one by one; none if there is nothing to do.
+    pub(crate) fn one_by_one(kind: StageKind, actions: impl IntoIterator<Item = Action>) -> Option<Self> {
+        let steps: Vec<Step> = actions.into_iter().map(|a| Step(vec![a])).collect();
+        (!steps.is_empty()).then_some(Self { kind, pace: Pace::OneByOne, steps })
+    }
+
     /// All its actions, step by step.
     pub fn actions(&self) -> impl Iterator<Item = &Action> {
         self.steps.iter().flat_map(|s| &s.0)

@@ -35,8 +35,8 @@ pub mod snapshot;
 mod status;
 mod view;
 
-use action::{Action, Pace, Stage, StageKind, Step};
 pub use action::{Plan, Templates};
+use action::{Stage, StageKind};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use scale::Scaling;
 pub use snapshot::Snapshot;
@@ -46,9 +46,10 @@ use view::View;
 /// Decides. The phases are those of S-4.1 to S-4.3, in their order.
 pub fn plan(s: &Snapshot) -> Plan {
     let set = &*s.set;
-    let claimed = ownership::claim(s);
-    let claiming: Vec<Action> = revision::adoptions(s).into_iter().chain(claimed.actions.iter().cloned()).collect();
-    let chosen = revision::choose(s);
+    let mut claimed = ownership::claim(s);
+    let claiming = revision::adoptions(s).into_iter().chain(std::mem::take(&mut claimed.actions));
+    let mut chosen = revision::choose(s);
+    let recording = std::mem::take(&mut chosen.actions);
     let templates = &chosen.templates;
     let view = View::new(s, claimed);
     let service = service::judge(s);
@@ -75,21 +76,15 @@ pub fn plan(s: &Snapshot) -> Plan {
     let requeue_after = requeue_after(&view, &memory, &status, [service.look_again, rollout.retry_at]);
 
     let mut stages = Vec::new();
-    stages.extend(stage(StageKind::Claiming, claiming));
+    stages.extend(Stage::one_by_one(StageKind::Claiming, claiming));
     stages.extend(service.stage);
-    stages.extend(stage(StageKind::Revision, chosen.actions.clone()));
+    stages.extend(Stage::one_by_one(StageKind::Revision, recording));
     let Scaling { stages: scale_stages, wait, failure, conflicting, .. } = scaling;
     stages.extend(scale_stages);
     stages.extend(rollout.stages);
-    stages.extend(stage(StageKind::History, history));
+    stages.extend(Stage::one_by_one(StageKind::History, history));
     let templates = chosen.templates;
     Plan { stages, status, templates, wait, failure, requeue_after, conflicting_claims: conflicting, memory }
-}
-
-/// A stage of one-action steps, one by one; none if there is nothing to do.
-fn stage(kind: StageKind, actions: Vec<Action>) -> Option<Stage> {
-    let steps: Vec<Step> = actions.into_iter().map(|a| Step(vec![a])).collect();
-    (!steps.is_empty()).then_some(Stage { kind, pace: Pace::OneByOne, steps })
 }
 
 /// The earliest moment at which time alone changes the plan.

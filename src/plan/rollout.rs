@@ -1,7 +1,7 @@
 //! Phase D: which pods go because they are not at the update revision (S-4.6 to S-4.9), and the dry run before (O-4).
 
 use crate::{
-    action::{Action, Pace, Stage, StageKind, Step, Templates, Which, Why},
+    action::{Action, Stage, StageKind, Templates, Which, Why},
     name,
     scale::revision_of,
     snapshot::{Memory, Pod, Verdict},
@@ -33,13 +33,11 @@ pub(crate) fn roll_out(view: &View<'_>, templates: &Templates, memory: &Memory) 
         Some(Verdict::Refused { .. }) | None => {
             let ordinal = lowest_affected(view, templates).unwrap_or(view.set.start());
             let name = name::pod(&view.set.name, ordinal);
-            let steps = vec![Step(vec![Action::TryPod { name, ordinal }])];
-            rollout.stages.push(Stage { kind: StageKind::Trial, pace: Pace::OneByOne, steps });
+            rollout.stages.extend(Stage::one_by_one(StageKind::Trial, [Action::TryPod { name, ordinal }]));
         }
     }
     let delete = |pod: &Pod| Action::DeletePod { name: pod.name.clone(), uid: pod.uid.clone(), why: Why::Outdated };
-    let steps = going.into_iter().map(|pod| Step(vec![delete(pod)])).collect();
-    rollout.stages.push(Stage { kind: StageKind::Update, pace: Pace::OneByOne, steps });
+    rollout.stages.extend(Stage::one_by_one(StageKind::Update, going.into_iter().map(delete)));
     rollout
 }
 
@@ -65,7 +63,7 @@ fn outdated_to_delete<'a>(view: &View<'a>, templates: &Templates) -> Vec<&'a Pod
     let is_outdated = |pod: &Pod| pod.revision() != templates.update.revision;
     // Highest first. A pod that has ended was seen to in phase A, and is not deleted twice (O-5).
     let mut candidates: Vec<&Pod> =
-        view.slots.iter().rev().filter(|(o, _)| is_in_update_range(view, *o)).map(|(_, p)| *p).collect();
+        view.slots.iter().rev().filter(|(o, _)| view.set.is_in_update_range(*o)).map(|(_, p)| *p).collect();
     candidates.retain(|pod| is_outdated(pod) && !pod.is_terminating() && !pod.has_ended());
 
     let max = max_unavailable(view);
@@ -80,12 +78,6 @@ fn outdated_to_delete<'a>(view: &View<'a>, templates: &Templates) -> Vec<&'a Pod
     let (broken, mut healthy): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|pod| !view.is_available(pod));
     healthy.truncate(budget);
     broken.into_iter().chain(healthy).collect()
-}
-
-/// Whether an ordinal is at or above the partition, which counts slots from the start (S-12.10).
-pub(crate) fn is_in_update_range(view: &View<'_>, ordinal: i32) -> bool {
-    let partition = view.set.spec.update_strategy.rolling_update.as_ref().map_or(0, |r| r.partition);
-    i64::from(ordinal) >= i64::from(view.set.start()) + i64::from(partition.max(0))
 }
 
 /// How many slots may be unavailable: a number, or a percentage of the replicas rounded down; at least 1 (O-8).

@@ -94,15 +94,13 @@ fn occupied(
         return wait(WaitFor::Replacement);
     }
     let fail = |message: String| Flow::Fail(Failure { pod: None, message });
-    let pod_ref = PodRef::from(pod);
     let pending = pod.phase == Phase::Pending;
     if pending {
         // A claim that was deleted after its pod was made is made again (S-5.3).
         if let Err(message) = claim::create_missing(view, ordinal, &pod.name, actions) {
             return fail(message);
         }
-        actions.extend(claim::owner_changes(view, ordinal, &pod_ref));
-        conflicting.extend(claim::conflicting(view, ordinal, &pod_ref));
+        see_to_owners(view, ordinal, &PodRef::from(pod), actions, conflicting);
     }
     let unfinished = if pod.is_terminating() {
         Some(WaitFor::Termination)
@@ -176,17 +174,26 @@ fn empty(
     }
     actions.push(Action::CreatePod { name: name.clone(), ordinal, revision: revision_of(view, templates, ordinal) });
     let planned = PodRef { name: &name, uid: "" };
-    actions.extend(claim::owner_changes(view, ordinal, &planned));
-    conflicting.extend(claim::conflicting(view, ordinal, &planned));
+    see_to_owners(view, ordinal, &planned, actions, conflicting);
     wait(name.clone(), WaitFor::Creation)
+}
+
+/// The retention policy for the claims of one ordinal, and those that somebody else's controller keeps it from (S-5.6).
+fn see_to_owners(
+    view: &View<'_>,
+    ordinal: i32,
+    pod: &PodRef<'_>,
+    actions: &mut Vec<Action>,
+    conflicting: &mut Vec<String>,
+) {
+    actions.extend(claim::owner_changes(view, ordinal, pod));
+    conflicting.extend(claim::conflicting(view, ordinal, pod));
 }
 
 /// The revision of a pod made for an ordinal: below the partition the current one (S-3.9, O-12).
 pub(crate) fn revision_of(view: &View<'_>, templates: &Templates, ordinal: i32) -> Which {
-    let strategy = &view.set.spec.update_strategy;
-    let partition = strategy.rolling_update.as_ref().map_or(0, |r| i64::from(r.partition.max(0)));
-    let kept = strategy.type_ == UpdateStrategyType::RollingUpdate
-        && i64::from(ordinal) < i64::from(view.set.start()) + partition;
+    let rolling = view.set.spec.update_strategy.type_ == UpdateStrategyType::RollingUpdate;
+    let kept = rolling && !view.set.is_in_update_range(ordinal);
     if kept && templates.current.revision != templates.update.revision { Which::Current } else { Which::Update }
 }
 
@@ -194,9 +201,8 @@ pub(crate) fn revision_of(view: &View<'_>, templates: &Templates, ordinal: i32) 
 fn phase_b(view: &View<'_>, out: &mut Scaling) {
     let mut steps = Vec::new();
     for (ordinal, pod) in &view.condemned {
-        let pod = PodRef::from(*pod);
-        let actions: Vec<_> = claim::owner_changes(view, *ordinal, &pod).collect();
-        out.conflicting.extend(claim::conflicting(view, *ordinal, &pod));
+        let mut actions = Vec::new();
+        see_to_owners(view, *ordinal, &PodRef::from(*pod), &mut actions, &mut out.conflicting);
         if !actions.is_empty() {
             steps.push(Step(actions));
         }

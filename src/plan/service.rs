@@ -1,7 +1,7 @@
 //! The governing headless Service (O-9). Pods are never held back by it (S-11.1).
 
 use crate::{
-    action::{Action, Pace, Stage, StageKind, Step},
+    action::{Action, Stage, StageKind},
     snapshot::{Service, Set, Snapshot},
 };
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
@@ -45,7 +45,8 @@ pub(crate) fn judge(s: &Snapshot) -> Verdict {
         let due = s.memory.service_mended.and_then(|at| at.checked_add(MEND_AGAIN).ok()).filter(|due| *due > s.now);
         if due.is_none() {
             verdict.mended = Some(s.now);
-            verdict.stage = stage(Action::UpdateService { name: name.clone(), patch: patch(set, service) });
+            let update = Action::UpdateService { name: name.clone(), patch: patch(set, service) };
+            verdict.stage = Stage::one_by_one(StageKind::Service, [update]);
         }
         verdict.look_again = due;
     }
@@ -73,7 +74,7 @@ fn missing(s: &Snapshot, verdict: &mut Verdict) {
     if due > s.now {
         verdict.look_again = Some(due);
     } else {
-        verdict.stage = stage(Action::CreateService { name: name.clone() });
+        verdict.stage = Stage::one_by_one(StageKind::Service, [Action::CreateService { name: name.clone() }]);
     }
     verdict.ready = Some(match &s.memory.service_error {
         Some(error) => (false, "CreateFailed", missing(&format!(" and cannot be created: {error}"))),
@@ -81,10 +82,6 @@ fn missing(s: &Snapshot, verdict: &mut Verdict) {
             (false, "Missing", missing(&format!("; it is created when it has been missing for {} s", GRACE.as_secs())))
         }
     });
-}
-
-fn stage(action: Action) -> Option<Stage> {
-    Some(Stage { kind: StageKind::Service, pace: Pace::OneByOne, steps: vec![Step(vec![action])] })
 }
 
 /// Whether every label that the Service asks for is one of the template's. Without a selector its endpoints are somebody

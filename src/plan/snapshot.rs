@@ -188,6 +188,12 @@ impl Set {
         self.spec.ordinals.map_or(0, |o| o.start.max(0))
     }
 
+    /// Whether an ordinal is at or above the partition, which counts slots from the start (S-12.10).
+    pub fn is_in_update_range(&self, ordinal: i32) -> bool {
+        let partition = self.spec.update_strategy.rolling_update.as_ref().map_or(0, |r| r.partition);
+        i64::from(ordinal) >= i64::from(self.start()) + i64::from(partition.max(0))
+    }
+
     /// Whether pods start and stop all at once.
     pub fn parallel(&self) -> bool {
         self.spec.pod_management_policy == PodManagementPolicy::Parallel

@@ -3,7 +3,7 @@
 use crate::{
     action::{Template, Templates, Wait},
     blocked,
-    rollout::{is_in_update_range, max_unavailable, verdict},
+    rollout::{max_unavailable, verdict},
     scale::Scaling,
     snapshot::{Memory, Pod, Verdict},
     view::View,
@@ -104,8 +104,7 @@ impl Activity {
         }
         let update = &progress.templates.update.revision;
         let missing = set.replicas() - i32::try_from(view.slots.len()).unwrap_or(i32::MAX);
-        let outdated =
-            view.slots.iter().filter(|(o, p)| is_in_update_range(view, *o) && p.revision() != update).count();
+        let outdated = view.slots.iter().filter(|(o, p)| set.is_in_update_range(*o) && p.revision() != update).count();
         let outdated = if set.spec.update_strategy.type_ == UpdateStrategyType::OnDelete { 0 } else { outdated };
         if outdated > 0
             && let Some(Verdict::Refused { message, .. }) = verdict(view, progress.templates, progress.memory)

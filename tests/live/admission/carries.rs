@@ -37,10 +37,7 @@ async fn o_2_unknown_fields_are_kept() -> Outcome {
             "spec": {"later": later, "resources": {"later": later}},
         }))],
     }}));
-    ns.kubectl().apply(&manifest.to_string()).await?;
-    let stored = ns.set(NAME).await?;
-    assert_eq!(stored["spec"]["template"], manifest["spec"]["template"]);
-    assert_eq!(stored["spec"]["volumeClaimTemplates"], manifest["spec"]["volumeClaimTemplates"]);
+    templates_are_stored_as_written(&ns, &manifest).await?;
     Ok(())
 }
 
@@ -56,10 +53,7 @@ async fn o_2_templates_are_not_defaulted() -> Outcome {
             "resources": {"requests": {"cpu": 0.5, "memory": 1_073_741_824}},
         }))],
     })));
-    ns.kubectl().apply(&manifest.to_string()).await?;
-    let stored = ns.set(NAME).await?;
-    assert_eq!(stored["spec"]["template"], manifest["spec"]["template"]);
-    assert_eq!(stored["spec"]["volumeClaimTemplates"], manifest["spec"]["volumeClaimTemplates"]);
+    templates_are_stored_as_written(&ns, &manifest).await?;
     Ok(())
 }
 
@@ -127,4 +121,12 @@ async fn o_2_what_the_built_in_does_without_is_optional() -> Outcome {
         pod_spec(json!({"volumes": [{"name": "scratch"}, {"name": "data", "emptyDir": {}}]})),
     ])
     .await
+}
+
+async fn templates_are_stored_as_written(ns: &Namespace, manifest: &Value) -> Result<()> {
+    ns.kubectl().apply(&manifest.to_string()).await?;
+    let stored = ns.set(NAME).await?;
+    assert_eq!(stored["spec"]["template"], manifest["spec"]["template"]);
+    assert_eq!(stored["spec"]["volumeClaimTemplates"], manifest["spec"]["volumeClaimTemplates"]);
+    Ok(())
 }
