@@ -4,7 +4,7 @@ CARGO := cargo
 CRD := crds/ordinalsets.yaml
 CRDGEN := $(CARGO) run --quiet --locked --package ordinal-api --features schema --bin crdgen
 
-.PHONY: help demo test unit live live-one idle-memory lint crds build control-plane clean
+.PHONY: help demo test unit live live-one bench idle-memory lint crds build control-plane clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -25,6 +25,9 @@ live: control-plane ## Tests against a real API server
 
 live-one: control-plane ## One live test, by any part of its name: make live-one TEST=canary
 	$(CARGO) test --locked --package ordinal-tests --test live -- $(TEST)
+
+bench: ## What plan() costs, by situation and number of pods
+	$(CARGO) bench --locked --package ordinal-sim --bench plan
 
 idle-memory: control-plane ## Resident memory of the released operator with nothing to do
 	@$(CARGO) run --quiet --locked --package ordinal-tests --bin idle-memory

@@ -111,24 +111,19 @@ fn owner_change(set: &Set, ordinal: i32, pod: &PodRef<'_>, claim: &Claim) -> Opt
     let mut add = Vec::new();
     if !(deletes(set) && has_unexpected_controller(set, pod, claim)) {
         let wanted = Wanted::of(set, ordinal);
-        if wanted.set {
-            add.push(set.controller_ref());
-        }
-        if wanted.pod {
-            add.push(pod_ref(pod));
-        }
+        add.extend(wanted.set.then(|| set.controller_ref()));
+        add.extend(wanted.pod.then(|| pod_ref(pod)));
     }
-    // What is there as it shall be is neither taken off nor added.
-    let kept: Vec<_> = add.iter().filter(|o| claim.owners.contains(o)).cloned().collect();
-    add.retain(|o| !kept.contains(o));
-    let remove = claim.owners.iter().filter(ours).filter(|o| !kept.contains(o)).map(|o| o.uid.clone());
+    // An owner that is there in another form is replaced by its addition; one that is as it shall be stays.
+    let unwanted = claim.owners.iter().filter(ours).filter(|o| !add.iter().any(|a| a.uid == o.uid));
+    let remove = unwanted.map(|o| o.uid.clone()).collect();
+    add.retain(|o| !claim.owners.contains(o));
     Some(ClaimOwners {
         name: claim.name.clone(),
         uid: claim.uid.clone(),
         resource_version: claim.resource_version.clone(),
         pod: pod.name.into(),
-        // An owner that comes back in another form is replaced by its addition.
-        remove: remove.filter(|uid| !add.iter().any(|o| o.uid == *uid)).collect(),
+        remove,
         add,
     })
 }

@@ -41,6 +41,14 @@ pub fn is_pod(name: &str, set: &str, ordinal: i32) -> bool {
     name.strip_prefix(set).and_then(|rest| rest.strip_prefix('-')).is_some_and(|digits| is_decimal(digits, ordinal))
 }
 
+/// The template and the ordinal of a claim of this set; `None` for names that no claim of it has.
+pub fn parse_claim<'a>(name: &'a str, set: &str) -> Option<(&'a str, i32)> {
+    let (rest, digits) = name.rsplit_once('-')?;
+    let template = rest.strip_suffix(set)?.strip_suffix('-')?;
+    let ordinal = digits.parse().ok()?;
+    is_decimal(digits, ordinal).then_some((template, ordinal))
+}
+
 /// Whether `name` is that of the claim of `template` and `ordinal`, told without making the name.
 pub fn is_claim(name: &str, template: &str, set: &str, ordinal: i32) -> bool {
     name.strip_prefix(template).and_then(|rest| rest.strip_prefix('-')).is_some_and(|rest| is_pod(rest, set, ordinal))
@@ -100,6 +108,11 @@ mod tests {
         assert_eq!(claim("data", "web", 3), "data-web-3");
         assert!(is_claim("data-web-3", "data", "web", 3));
         assert!(!is_claim("data-web-3", "data", "web", 4) && !is_claim("dat-web-3", "data", "web", 3));
+        assert_eq!(parse_claim("data-web-3", "web"), Some(("data", 3)));
+        assert_eq!(parse_claim("a-web-web-10", "web"), Some(("a-web", 10)));
+        for other in ["data-web-03", "data-web-", "data-wex-3", "dataweb-3", "web-3", "data-web-99999999999"] {
+            assert_eq!(parse_claim(other, "web"), None, "{other}");
+        }
     }
 
     #[test]

@@ -20,15 +20,17 @@ pub(crate) struct Claimed<'a> {
 
 pub(crate) fn claim(s: &Snapshot) -> Claimed<'_> {
     let mut claimed = Claimed { pods: Vec::new(), actions: Vec::new(), taken: BTreeSet::new() };
+    let named = |pod: &Pod| (pod.name.clone(), pod.uid.clone());
     for pod in &s.pods {
-        let (name, uid) = (pod.name.clone(), pod.uid.clone());
         match judge(&s.set, pod) {
             Verdict::Keep => claimed.pods.push(pod),
             Verdict::Adopt => {
+                let (name, uid) = named(pod);
                 claimed.actions.push(Action::AdoptPod { name, uid });
                 claimed.pods.push(pod);
             }
             Verdict::Release => {
+                let (name, uid) = named(pod);
                 claimed.actions.push(Action::ReleasePod { name, uid });
                 claimed.taken.insert(&pod.name);
             }

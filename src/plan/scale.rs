@@ -35,7 +35,7 @@ pub(crate) struct Scaling {
 enum Flow {
     Next,
     /// OrderedReady: no more in this pass. Parallel: go on.
-    Stop(Option<Wait>),
+    Stop(WaitFor),
     /// The pass fails.
     Fail(Failure),
 }
@@ -68,7 +68,8 @@ fn phase_a(view: &View<'_>, failures: &Failures, templates: &Templates, out: &mu
         if !actions.is_empty() {
             steps.push(Step(actions));
         }
-        if out.follow(flow, view.set.parallel()) || created >= MAX_CREATIONS {
+        let name = || existing.map_or_else(|| name::pod(&view.set.name, ordinal), |pod| pod.name.clone());
+        if out.follow(flow, name, view.set.parallel()) || created >= MAX_CREATIONS {
             break;
         }
     }
@@ -85,13 +86,12 @@ fn occupied(
     actions: &mut Vec<Action>,
     conflicting: &mut Vec<String>,
 ) -> Flow {
-    let wait = |why| Flow::Stop(Some(Wait { pod: pod.name.clone(), why }));
     if pod.has_ended() {
         if !pod.is_terminating() && backoff::wait_until(failures, ordinal, pod, view.now).is_none() {
             let why = if pod.phase == Phase::Failed { Why::Failed } else { Why::Succeeded };
             actions.push(Action::DeletePod { name: pod.name.clone(), uid: pod.uid.clone(), why });
         }
-        return wait(WaitFor::Replacement);
+        return Flow::Stop(WaitFor::Replacement);
     }
     let fail = |message: String| Flow::Fail(Failure { pod: None, message });
     let pending = pod.phase == Phase::Pending;
@@ -116,12 +116,12 @@ fn occupied(
     if let Some(why) = unfinished
         && !view.set.parallel()
     {
-        return wait(why);
+        return Flow::Stop(why);
     }
     if let Err(message) = repair(view, ordinal, pod, pending, actions, conflicting) {
         return fail(message);
     }
-    unfinished.map_or(Flow::Next, wait)
+    unfinished.map_or(Flow::Next, Flow::Stop)
 }
 
 /// Identity, storage and the claims' owners of a pod that stays (S-2.9). With `pending` its claims were seen to already.
@@ -162,12 +162,11 @@ fn empty(
     conflicting: &mut Vec<String>,
 ) -> Flow {
     let name = name::pod(&view.set.name, ordinal);
-    let wait = |name, why| Flow::Stop(Some(Wait { pod: name, why }));
     if view.taken.contains(name.as_str()) {
-        return wait(name, WaitFor::Name);
+        return Flow::Stop(WaitFor::Name);
     }
     if claim::is_stale(view, ordinal, &name) {
-        return wait(name, WaitFor::StaleClaim);
+        return Flow::Stop(WaitFor::StaleClaim);
     }
     if let Err(message) = claim::create_missing(view, ordinal, &name, actions) {
         return Flow::Fail(Failure { pod: Some(name), message });
@@ -175,7 +174,7 @@ fn empty(
     actions.push(Action::CreatePod { name: name.clone(), ordinal, revision: revision_of(view, templates, ordinal) });
     let planned = PodRef { name: &name, uid: "" };
     see_to_owners(view, ordinal, &planned, actions, conflicting);
-    wait(name.clone(), WaitFor::Creation)
+    Flow::Stop(WaitFor::Creation)
 }
 
 /// The retention policy for the claims of one ordinal, and those that somebody else's controller keeps it from (S-5.6).
@@ -215,20 +214,19 @@ fn phase_c(view: &View<'_>, out: &mut Scaling) {
     let mut steps = Vec::new();
     let first_unavailable = view.first_unavailable();
     for (ordinal, pod) in &view.condemned {
-        let wait = |why| Flow::Stop(Some(Wait { pod: pod.name.clone(), why }));
         let blocked = |unhealthy: bool| unhealthy && !view.set.parallel() && first_unavailable != Some(*ordinal);
         let flow = if pod.is_terminating() {
-            wait(WaitFor::Termination)
+            Flow::Stop(WaitFor::Termination)
         } else if blocked(!pod.is_running_and_ready()) {
-            wait(WaitFor::Readiness)
+            Flow::Stop(WaitFor::Readiness)
         } else if blocked(!view.is_available(pod)) {
-            wait(WaitFor::Availability)
+            Flow::Stop(WaitFor::Availability)
         } else {
             let (name, uid) = (pod.name.clone(), pod.uid.clone());
             steps.push(Step(vec![Action::DeletePod { name, uid, why: Why::Condemned }]));
-            wait(WaitFor::Termination)
+            Flow::Stop(WaitFor::Termination)
         };
-        if out.follow(flow, view.set.parallel()) {
+        if out.follow(flow, || pod.name.clone(), view.set.parallel()) {
             break;
         }
     }
@@ -236,12 +234,12 @@ fn phase_c(view: &View<'_>, out: &mut Scaling) {
 }
 
 impl Scaling {
-    /// Notes what one element asks; true when the phase ends here.
-    fn follow(&mut self, flow: Flow, parallel: bool) -> bool {
+    /// Notes what one element, the pod of this name, asks; true when the phase ends here.
+    fn follow(&mut self, flow: Flow, name: impl FnOnce() -> String, parallel: bool) -> bool {
         match flow {
             Flow::Next => false,
-            Flow::Stop(wait) => {
-                self.wait = self.wait.take().or(wait);
+            Flow::Stop(why) => {
+                self.wait.get_or_insert_with(|| Wait { pod: name(), why });
                 self.stopped |= !parallel;
                 !parallel
             }

@@ -21,8 +21,8 @@ pub(crate) struct View<'a> {
     pub taken: BTreeSet<&'a str>,
     /// Names of the claim templates.
     pub claim_templates: Vec<&'a str>,
-    /// By name.
-    claims: Vec<&'a Claim>,
+    /// With ordinal and place of the template, in this order.
+    claims: Vec<(i32, usize, &'a Claim)>,
 }
 
 impl<'a> View<'a> {
@@ -41,18 +41,14 @@ impl<'a> View<'a> {
         slots.sort_by_key(|(ordinal, _)| *ordinal);
         slots.dedup_by_key(|(ordinal, _)| *ordinal);
         condemned.sort_by_key(|(ordinal, _)| std::cmp::Reverse(*ordinal));
-        let mut claims: Vec<&Claim> = s.claims.iter().map(AsRef::as_ref).collect();
-        claims.sort_by(|a, b| a.name.cmp(&b.name));
-        Self {
-            set,
-            now: s.now,
-            claimed: claimed.pods,
-            slots,
-            condemned,
-            taken: claimed.taken,
-            claim_templates: set.claim_templates().map(|(name, _)| name).collect(),
-            claims,
-        }
+        let claim_templates: Vec<&str> = set.claim_templates().map(|(name, _)| name).collect();
+        let place = |claim: &'a Claim| {
+            let (template, ordinal) = name::parse_claim(&claim.name, &set.name)?;
+            Some((ordinal, claim_templates.iter().position(|t| *t == template)?, claim))
+        };
+        let mut claims: Vec<_> = s.claims.iter().filter_map(|claim| place(claim)).collect();
+        claims.sort_by_key(|(ordinal, template, _)| (*ordinal, *template));
+        Self { set, now: s.now, claimed: claimed.pods, slots, condemned, taken: claimed.taken, claim_templates, claims }
     }
 
     /// Every ordinal that shall have a pod, ascending, with the pod that it has. Lazy: a set may ask for billions.
@@ -88,13 +84,17 @@ impl<'a> View<'a> {
 
     /// The claim of a template and an ordinal, if it exists.
     pub fn claim(&self, template: &str, ordinal: i32) -> Option<&'a Claim> {
-        let name = name::claim(template, &self.set.name, ordinal);
-        self.claims.binary_search_by(|c| c.name.as_str().cmp(&name)).ok().map(|i| self.claims[i])
+        self.claims_from(ordinal).find(|(_, t, _)| self.claim_templates[*t] == template).map(|(_, _, claim)| *claim)
     }
 
-    /// The claims that exist of an ordinal.
+    /// The claims that exist of an ordinal, in the order of the templates.
     pub fn claims_of(&self, ordinal: i32) -> impl Iterator<Item = &'a Claim> {
-        self.claim_templates.iter().filter_map(move |template| self.claim(template, ordinal))
+        self.claims_from(ordinal).map(|(_, _, claim)| *claim)
+    }
+
+    fn claims_from(&self, ordinal: i32) -> impl Iterator<Item = &(i32, usize, &'a Claim)> {
+        let first = self.claims.partition_point(|(o, _, _)| *o < ordinal);
+        self.claims[first..].iter().take_while(move |(o, _, _)| *o == ordinal)
     }
 }
 
