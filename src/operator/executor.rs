@@ -82,7 +82,7 @@ impl Executor {
             stopped |= failed;
             pass.report().undetermined |= failed && stage.kind <= StageKind::Revision;
         }
-        if let Some(failure) = &plan.failure {
+        for failure in &plan.failures {
             if let Some(name) = &failure.pod {
                 pass.pod_failed("Create", name, &failure.message);
             }

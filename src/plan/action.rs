@@ -15,8 +15,9 @@ pub struct Plan {
     pub status: OrdinalSetStatus,
     /// Templates of the revisions that pods are made from.
     pub templates: Templates,
-    /// What nothing can be done about in this pass although it should be: the pass ends here and fails (S-5.2).
-    pub failure: Option<Failure>,
+    /// What nothing can be done about in this pass although it should be: the pass ends here and fails (S-5.2). Several
+    /// when several of one batch fail (S-4.11).
+    pub failures: Vec<Failure>,
     /// What the set waits for, if for a pod.
     pub wait: Option<Wait>,
     /// When to look again without being woken.
@@ -286,7 +287,7 @@ impl fmt::Display for Plan {
                 writeln!(f, "{:?}: {action}", stage.kind)?;
             }
         }
-        if let Some(failure) = &self.failure {
+        for failure in &self.failures {
             writeln!(f, "fail: {}", failure.message)?;
         }
         if let Some(wait) = &self.wait {

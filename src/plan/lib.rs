@@ -79,12 +79,12 @@ pub fn plan(s: &Snapshot) -> Plan {
     stages.extend(Stage::one_by_one(StageKind::Claiming, claiming));
     stages.extend(service.stage);
     stages.extend(Stage::one_by_one(StageKind::Revision, recording));
-    let Scaling { stages: scale_stages, wait, failure, conflicting, .. } = scaling;
+    let Scaling { stages: scale_stages, wait, failures, conflicting, .. } = scaling;
     stages.extend(scale_stages);
     stages.extend(rollout.stages);
     stages.extend(Stage::one_by_one(StageKind::History, history));
     let templates = chosen.templates;
-    Plan { stages, status, templates, wait, failure, requeue_after, conflicting_claims: conflicting, memory }
+    Plan { stages, status, templates, wait, failures, requeue_after, conflicting_claims: conflicting, memory }
 }
 
 /// The earliest moment at which time alone changes the plan.

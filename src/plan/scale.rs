@@ -26,7 +26,7 @@ pub(crate) struct Scaling {
     /// Whether the pass ends here, and phase D is not reached.
     pub stopped: bool,
     /// Why it fails, if it does.
-    pub failure: Option<Failure>,
+    pub failures: Vec<Failure>,
     /// Claims whose retention policy is ignored.
     pub conflicting: Vec<String>,
 }
@@ -56,7 +56,7 @@ fn phase_a(view: &View<'_>, failures: &Failures, templates: &Templates, out: &mu
     let mut created = 0;
     for (ordinal, existing) in view.ordinals() {
         // A failure lets the rest of its batch be done, and no more (S-4.11).
-        if batch.take_one() && out.failure.is_some() {
+        if batch.take_one() && !out.failures.is_empty() {
             break;
         }
         let mut actions = Vec::new();
@@ -73,7 +73,7 @@ fn phase_a(view: &View<'_>, failures: &Failures, templates: &Templates, out: &mu
             break;
         }
     }
-    out.stopped |= out.failure.is_some();
+    out.stopped |= !out.failures.is_empty();
     out.push(StageKind::Slots, view, steps);
 }
 
@@ -244,7 +244,7 @@ impl Scaling {
                 !parallel
             }
             Flow::Fail(failure) => {
-                self.failure.get_or_insert(failure);
+                self.failures.push(failure);
                 self.stopped |= !parallel;
                 !parallel
             }
@@ -287,11 +287,50 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::{Claim, Memory, Set, Snapshot};
+    use ordinal_api::lite;
+    use serde_json::json;
+    use std::sync::Arc;
 
     #[test]
     fn s_4_11_batches_double_up_to_500() {
         let mut batch = Batch::default();
         let starts: Vec<usize> = (0..2100).filter(|_| batch.take_one()).collect();
         assert_eq!(starts, [0, 1, 3, 7, 15, 31, 63, 127, 255, 511, 1011, 1511, 2011]);
+    }
+
+    // also: S-5.2, N-6
+    #[test]
+    fn s_4_11_each_pod_of_a_failing_batch_has_its_own_failure() {
+        let claim = |ordinal: i32| {
+            let metadata = json!({"name": format!("data-web-{ordinal}"), "deletionTimestamp": "2026-01-01T00:00:00Z"});
+            let claim = serde_json::from_value::<lite::Claim>(json!({"metadata": metadata})).expect("a claim");
+            Arc::new(Claim::from(&claim))
+        };
+        let set = serde_json::from_value(json!({
+            "apiVersion": "apps.ordinal.dev/v1", "kind": "OrdinalSet", "metadata": {"name": "web", "uid": "set"},
+            "spec": {
+                "replicas": 5,
+                "podManagementPolicy": "Parallel",
+                "selector": {"matchLabels": {"app": "web"}},
+                "template": {"metadata": {"labels": {"app": "web"}}, "spec": {}},
+                "volumeClaimTemplates": [{"metadata": {"name": "data"}}],
+            },
+        }));
+        let snapshot = Snapshot {
+            now: "2026-01-01T00:00:00Z".parse().expect("a time"),
+            set: Arc::new(Set::new(set.expect("a set")).expect("it can be planned for")),
+            pods: Vec::new(),
+            // The batches are 0; 1 and 2; 3 and 4.
+            claims: vec![claim(1), claim(2), claim(3)],
+            revisions: Vec::new(),
+            service: None,
+            memory: Memory::default(),
+        };
+        let plan = crate::plan(&snapshot);
+        let failed: Vec<_> = plan.failures.iter().map(|f| (f.pod.as_deref(), f.message.as_str())).collect();
+        let expected =
+            [(Some("web-1"), "pvc data-web-1 is being deleted"), (Some("web-2"), "pvc data-web-2 is being deleted")];
+        assert_eq!(failed, expected, "{plan}");
     }
 }

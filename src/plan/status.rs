@@ -114,7 +114,7 @@ impl Activity {
                 format!("the API server would not run a pod of revision {update}: {message}"),
             );
         }
-        if let Some(failure) = &progress.scaling.failure {
+        if let Some(failure) = progress.scaling.failures.first() {
             return busy("WaitingForClaim", failure.message.clone());
         }
         let wait = progress.scaling.wait.as_ref();
