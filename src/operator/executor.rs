@@ -20,7 +20,7 @@ use kube::{
 use ordinal_api::{OrdinalSet, OrdinalSetStatus};
 use ordinal_plan::{
     Plan,
-    action::{Action, ClaimOwners, Pace, Stage, StageKind, Step, Which},
+    action::{Action, ClaimOwners, FailedPod, Pace, Stage, StageKind, Step, Which},
     backoff, claim, pod, revision,
     scale::Batch,
     service,
@@ -83,8 +83,10 @@ impl Executor {
             pass.report().undetermined |= failed && stage.kind <= StageKind::Revision;
         }
         for failure in &plan.failures {
-            if let Some(name) = &failure.pod {
-                pass.pod_failed("Create", name, &failure.message);
+            match &failure.pod {
+                Some(FailedPod::Create(name)) => pass.pod_failed("Create", name, &failure.message),
+                Some(FailedPod::Update(name)) => pass.pod_failed("Update", name, &failure.message),
+                None => {}
             }
             pass.report().failures.push(("carrying out the plan".into(), Failure::Other(failure.message.clone())));
         }
@@ -233,7 +235,9 @@ impl Pass<'_> {
             Action::CreateClaim { name, template, pod } => self.create_claim(name, template, pod).await,
             Action::UpdateClaim(change) => self.update_claim(change).await,
             Action::CreatePod { name, ordinal, revision } => self.create_pod(name, *ordinal, *revision).await,
-            Action::UpdatePod { name, uid, ordinal, volumes } => self.update_pod(name, uid, *ordinal, *volumes).await,
+            Action::UpdatePod { name, uid, ordinal, labels, volumes } => {
+                self.update_pod(name, uid, *ordinal, *labels, *volumes).await
+            }
             Action::DeletePod { name, uid, .. } => self.delete_pod(name, uid).await,
             Action::TryPod { name, ordinal } => return self.try_pod(name, *ordinal).await,
         };
@@ -300,8 +304,18 @@ impl Pass<'_> {
         done
     }
 
-    async fn update_pod(&self, name: &str, uid: &str, ordinal: i32, volumes: bool) -> Result<(), Failure> {
-        let mut body = json!({"metadata": {"uid": uid, "labels": pod::identity_labels(name, ordinal)}});
+    async fn update_pod(
+        &self,
+        name: &str,
+        uid: &str,
+        ordinal: i32,
+        labels: bool,
+        volumes: bool,
+    ) -> Result<(), Failure> {
+        let mut body = json!({"metadata": {"uid": uid}});
+        if labels {
+            body["metadata"]["labels"] = pod::identity_labels(name, ordinal).into();
+        }
         if volumes {
             body["spec"]["volumes"] = pod::volumes(self.set, ordinal, None).into();
         }

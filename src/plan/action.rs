@@ -82,10 +82,20 @@ impl fmt::Display for Wait {
 /// Why a pass fails by plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
-    /// The pod that cannot be made, if one is to be made (S-7.2).
-    pub pod: Option<String>,
+    /// The pod that cannot be created or repaired (S-7.2); absent where only claims of a pod that exists were to be
+    /// created (S-5.3).
+    pub pod: Option<FailedPod>,
     /// What is in the way.
     pub message: String,
+}
+
+/// A pod that a claim keeps from being what it shall be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FailedPod {
+    /// It cannot be created.
+    Create(String),
+    /// It cannot be repaired.
+    Update(String),
 }
 
 /// The two revisions that pods are made from (S-3.9).
@@ -198,8 +208,8 @@ pub enum Action {
     UpdateClaim(ClaimOwners),
     /// Make the pod of an ordinal (S-2.2).
     CreatePod { name: String, ordinal: i32, revision: Which },
-    /// Repair identity labels, and volumes where they differ (S-2.9).
-    UpdatePod { name: String, uid: String, ordinal: i32, volumes: bool },
+    /// Repair identity labels, or volumes, or both: what differs (S-2.9).
+    UpdatePod { name: String, uid: String, ordinal: i32, labels: bool, volumes: bool },
     /// Delete, gracefully, exactly this pod.
     DeletePod { name: String, uid: String, why: Why },
     /// Ask by a dry run whether the server would run the update revision's pod of an ordinal (O-4).
@@ -270,8 +280,10 @@ impl fmt::Display for Action {
                     if *revision == Which::Current { "current" } else { "update" }
                 )
             }
-            Self::UpdatePod { name, volumes, .. } => {
-                write!(f, "repair labels{} of pod {name}", if *volumes { " and volumes" } else { "" })
+            Self::UpdatePod { name, labels, volumes, .. } => {
+                let parts = [labels.then_some("labels"), volumes.then_some("volumes")];
+                let parts: Vec<_> = parts.into_iter().flatten().collect();
+                write!(f, "repair {} of pod {name}", parts.join(" and "))
             }
             Self::DeletePod { name, why, .. } => write!(f, "delete pod {name}: {why}"),
             Self::TryPod { name, .. } => write!(f, "try pod {name} at the update revision"),

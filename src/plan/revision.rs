@@ -36,7 +36,7 @@ pub fn hash(data: &Value, collisions: i32) -> String {
 
 /// JSON as the native controller hashes it: sorted keys, no white space, and HTML's own characters escaped. They occur
 /// in strings only, so the text can be escaped as a whole.
-fn encode(data: &Value) -> String {
+pub fn encode(data: &Value) -> String {
     let mut text = data.to_string();
     for (raw, escaped) in
         [("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("\u{2028}", "\\u2028"), ("\u{2029}", "\\u2029")]

@@ -12,7 +12,7 @@ use ordinal_plan::{
     snapshot::{Claim, Memory, Pod, Revision, Set, Trial, Verdict},
 };
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Objects of one kind by name.
@@ -166,9 +166,10 @@ impl Cluster {
                     self.delete_pod(name);
                 }
             }
-            Action::UpdatePod { name, ordinal, .. } => {
+            Action::UpdatePod { name, ordinal, labels, .. } => {
                 let Some(pod) = self.pods.get_mut(name) else { return false };
-                for (label, value) in pod::identity_labels(name, *ordinal) {
+                let repaired = if *labels { pod::identity_labels(name, *ordinal) } else { Map::new() };
+                for (label, value) in repaired {
                     pod["metadata"]["labels"][label] = value;
                 }
             }
