@@ -4,7 +4,7 @@ CARGO := cargo
 CRD := crds/ordinalsets.yaml
 CRDGEN := $(CARGO) run --quiet --locked --package ordinal-api --features schema --bin crdgen
 
-.PHONY: help demo test unit live live-one bench idle-memory lint crds build control-plane clean
+.PHONY: help demo test unit live live-one bench idle-memory lint crds build control-plane clean vectors
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -18,6 +18,9 @@ test: unit live ## All tests
 unit: ## Tests without a cluster, in seconds
 	$(CARGO) test --locked --workspace --lib --bins
 	$(CARGO) test --locked --package ordinal-api --features schema
+
+vectors: ## Decisions of the built-in controller against the planner's; VECTORS=file takes another file
+	@$(CARGO) run --quiet --locked --package ordinal-tests --bin vectors -- $(VECTORS)
 
 live: control-plane ## Tests against a real API server
 	$(CARGO) build --quiet --locked --package ordinal --bin ordinal
