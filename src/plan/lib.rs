@@ -22,6 +22,8 @@ mod blocked;
 pub mod check;
 pub mod claim;
 pub mod condition;
+#[cfg(test)]
+mod golden;
 pub mod meaning;
 pub mod name;
 mod ownership;
