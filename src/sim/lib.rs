@@ -12,6 +12,8 @@ pub mod kubelet;
 pub mod story;
 
 #[cfg(test)]
+mod hands;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod stories;
