@@ -46,7 +46,7 @@ pub enum WaitFor {
     StaleClaim,
     /// A pod that is not the set's has its name (S-12.8).
     Name,
-    /// It failed, and is to be replaced.
+    /// It ended, and is to be replaced.
     Replacement,
     /// It is to be started.
     Start,
@@ -64,7 +64,7 @@ impl fmt::Display for WaitFor {
             Self::Creation => "to be created",
             Self::StaleClaim => "until a claim of its predecessor is collected",
             Self::Name => "until a pod that is not the set's gives up its name",
-            Self::Replacement => "to be replaced after it failed",
+            Self::Replacement => "to be replaced",
             Self::Start => "to start",
             Self::Readiness => "to be ready",
             Self::Availability => "to be ready for minReadySeconds",
