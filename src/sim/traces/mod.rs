@@ -6,6 +6,8 @@ mod pods;
 mod rollout;
 mod scaling;
 
+pub(crate) use pods::delete_with_orphans_and_make_again;
+
 use crate::{cluster::Cluster, kubelet};
 use serde_json::Value;
 

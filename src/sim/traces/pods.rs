@@ -60,14 +60,15 @@ fn s_2_5_b_17_a_label_put_back_brings_the_pod_back() {
 
 /// The set is deleted with orphan propagation and made again, as another object: its dependents lost their owner.
 pub(crate) fn delete_with_orphans_and_make_again(cluster: &mut Cluster) {
-    cluster.set["metadata"] = json!({
-        "name": "web", "namespace": "ns", "uid": "set-2", "generation": 1, "resourceVersion": "1000",
-    });
+    let old = cluster.set["metadata"]["uid"].take();
+    let new = format!("{}-again", old.as_str().unwrap_or_default());
+    cluster.set["metadata"] =
+        json!({"name": "web", "namespace": "ns", "uid": new, "generation": 1, "resourceVersion": "1000"});
     cluster.set.as_object_mut().expect("an object").remove("status");
     cluster.memory = Memory::default();
     for object in cluster.pods.values_mut().chain(cluster.revisions.values_mut()).chain(cluster.claims.values_mut()) {
         let owners = object["metadata"]["ownerReferences"].as_array_mut().expect("owners");
-        owners.retain(|o| o["uid"] != "set");
+        owners.retain(|o| o["uid"] != old);
     }
 }
 
@@ -91,7 +92,7 @@ fn s_2_5_b_18_a_set_made_again_takes_its_orphans_back() {
     assert_eq!(cluster.revisions[revision]["revision"], revisions[revision]["revision"], "its number stays");
     for (name, pod) in &pods {
         assert_eq!(cluster.pods[name]["metadata"]["uid"], pod["metadata"]["uid"], "{name} restarted");
-        assert_eq!(cluster.pods[name]["metadata"]["ownerReferences"][0]["uid"], "set-2");
+        assert_eq!(cluster.pods[name]["metadata"]["ownerReferences"][0]["uid"], "set-again");
     }
 }
 

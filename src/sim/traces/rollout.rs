@@ -5,13 +5,9 @@ use crate::{
     cluster::Cluster,
     hands::{acts, counters, created, gone, images, outdated, pod, ready, status},
     kubelet,
-    stories::{image, spec},
+    stories::{broken, image, repaired, rolling, spec},
 };
 use serde_json::{Value, json};
-
-fn rolling(block: Value) -> Value {
-    json!({"type": "RollingUpdate", "rollingUpdate": block})
-}
 
 fn ordered(replicas: i32, block: Value) -> Cluster {
     settled(spec(replicas, json!({"updateStrategy": rolling(block)})))
@@ -19,21 +15,6 @@ fn ordered(replicas: i32, block: Value) -> Cluster {
 
 fn parallel(replicas: i32, strategy: Value) -> Cluster {
     settled(spec(replicas, json!({"podManagementPolicy": "Parallel", "updateStrategy": strategy})))
-}
-
-/// A template whose pods run but never get ready.
-fn broken(image_name: &'static str) -> impl FnOnce(&mut Value) {
-    move |set| {
-        image(image_name)(set);
-        set["spec"]["template"]["metadata"]["annotations"] = json!({"sim": "broken"});
-    }
-}
-
-fn repaired(image_name: &'static str) -> impl FnOnce(&mut Value) {
-    move |set| {
-        image(image_name)(set);
-        set["spec"]["template"]["metadata"]["annotations"] = json!({});
-    }
 }
 
 /// Three pods, of which web-2 was brought to a broken revision; then the template is repaired.
