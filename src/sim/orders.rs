@@ -1,0 +1,41 @@
+//! Events in an order that a seed decides: pods, time, the collector, crashes and passes, until nothing moves.
+
+use crate::{
+    cluster::Cluster,
+    kubelet::{self, Dice},
+};
+use k8s_openapi::jiff::SignedDuration;
+use ordinal_plan::snapshot::Memory;
+
+/// Events after which a run that goes on is told to be endless.
+const ENDLESS: usize = 5_000;
+
+/// Lets things happen until nothing moves, or `over` says so, which is asked after every event. True when it said so.
+///
+/// # Panics
+/// When an invariant breaks, or it does not come to rest; `at` says where that was.
+pub fn wander(cluster: &mut Cluster, dice: &mut Dice, at: &str, over: impl Fn(&Cluster) -> bool) -> bool {
+    for _ in 0..ENDLESS {
+        if over(cluster) {
+            return true;
+        }
+        match dice.throw(40) {
+            0 => cluster.memory = Memory::default(),
+            1 | 2 => cluster.wait(SignedDuration::from_secs(1)),
+            3 | 4 => cluster.collect_garbage(),
+            5..16 => drop(cluster.pass()),
+            _ if kubelet::step(cluster, dice) => {}
+            _ => {
+                let before = cluster.set["status"].clone();
+                let plan = cluster.pass();
+                let quiet = plan.actions().next().is_none() && cluster.set["status"] == before;
+                match plan.requeue_after {
+                    Some(after) if quiet => cluster.wait(after.max(SignedDuration::from_secs(1))),
+                    None if quiet => return false,
+                    _ => {}
+                }
+            }
+        }
+    }
+    panic!("{at}: endless, with pods {:?} and status {:#}", cluster.pods.keys(), cluster.set["status"]);
+}
