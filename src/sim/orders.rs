@@ -1,11 +1,11 @@
-//! Events in an order that a seed decides: pods, time, the collector, crashes and passes, until nothing moves.
+//! Events in an order that a seed decides: pods, time, the collector, passes, crashes amid a pass, until nothing moves.
 
 use crate::{
     cluster::Cluster,
     kubelet::{self, Dice},
 };
 use k8s_openapi::jiff::SignedDuration;
-use ordinal_plan::snapshot::Memory;
+use ordinal_plan::{plan, snapshot::Memory};
 
 /// Events after which a run that goes on is told to be endless.
 const ENDLESS: usize = 5_000;
@@ -20,7 +20,7 @@ pub fn wander(cluster: &mut Cluster, dice: &mut Dice, at: &str, over: impl Fn(&C
             return true;
         }
         match dice.throw(40) {
-            0 => cluster.memory = Memory::default(),
+            0 => crash(cluster, dice),
             1 | 2 => cluster.wait(SignedDuration::from_secs(1)),
             3 | 4 => cluster.collect_garbage(),
             5..16 => drop(cluster.pass()),
@@ -38,4 +38,18 @@ pub fn wander(cluster: &mut Cluster, dice: &mut Dice, at: &str, over: impl Fn(&C
         }
     }
     panic!("{at}: endless, with pods {:?} and status {:#}", cluster.pods.keys(), cluster.set["status"]);
+}
+
+/// The operator carries out some of a pass, in order, and dies: the status is not written, and what it knew is lost.
+fn crash(cluster: &mut Cluster, dice: &mut Dice) {
+    let mut plan = plan(&cluster.snapshot());
+    let mut left = dice.throw(plan.actions().count() + 1);
+    for step in plan.stages.iter_mut().flat_map(|stage| &mut stage.steps) {
+        step.0.truncate(left);
+        left -= step.0.len();
+    }
+    let status = cluster.set["status"].clone();
+    cluster.execute(&plan);
+    cluster.set["status"] = status;
+    cluster.memory = Memory::default();
 }

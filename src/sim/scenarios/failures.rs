@@ -213,3 +213,17 @@ fn s_3_9_an_ended_pod_below_the_partition_comes_back_as_it_was() {
         assert_eq!(images(&cluster), "web-0:a web-1:b", "{policy}");
     }
 }
+
+// also: O-5, N-3
+#[test]
+fn s_12_30_a_deletion_decided_on_an_old_view_misses_a_fresh_pod_of_that_name() {
+    let mut cluster = settled(spec(2, json!({})));
+    cluster.edit(image("b"));
+    let old = ordinal_plan::plan(&cluster.snapshot());
+    assert_eq!(acts(&old), outdated(&["web-1"]));
+    cluster.pass();
+    settle(&mut cluster);
+    let fresh = pod(&mut cluster, "web-1")["metadata"].clone();
+    cluster.execute(&old);
+    assert_eq!(pod(&mut cluster, "web-1")["metadata"], fresh, "a delayed deletion of its predecessor took it");
+}

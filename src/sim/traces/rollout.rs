@@ -49,6 +49,7 @@ fn s_3_9_b_5_a_partition_keeps_the_pods_below_it() {
     let now = status(&cluster);
     assert_eq!(counters(&now), [5, 5, 5, 3, 2]);
     assert_eq!((now.current_revision == old, now.update_revision == old), (true, false));
+    assert!(now.updated_replicas >= 5 - 3, "so `kubectl rollout status` says that it is done (S-10.4)");
 
     cluster.delete_pod("web-1");
     kubelet::settle(&mut cluster);
@@ -184,6 +185,15 @@ fn o_12_b_11_without_a_block_a_lost_pod_comes_back_at_the_update_revision() {
         settle(&mut cluster);
         assert_eq!(images(&cluster), "web-0:b web-1:b web-2:b");
     }
+    // Lost as the only old one.
+    let mut cluster = settled(spec(3, json!({"updateStrategy": {"type": "RollingUpdate"}})));
+    cluster.edit(image("b"));
+    while images(&cluster) != "web-0:a web-1:b web-2:b" {
+        cluster.pass();
+        kubelet::settle(&mut cluster);
+    }
+    gone(&mut cluster, "web-0");
+    assert_eq!(acts(&cluster.pass()), created(&["web-0"]));
 }
 
 /// B-12: the template of an older revision brings that revision to the front, under its name and without a new object; pods
