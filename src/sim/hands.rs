@@ -1,6 +1,6 @@
 //! What tests do by hand to one object, and what they look at.
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Objects};
 use ordinal_api::OrdinalSetStatus;
 use ordinal_plan::{Plan, action::Action};
 use serde_json::{Value, json};
@@ -8,6 +8,17 @@ use serde_json::{Value, json};
 /// A pod as stored.
 pub(crate) fn pod<'c>(cluster: &'c mut Cluster, name: &str) -> &'c mut Value {
     cluster.pods.get_mut(name).unwrap_or_else(|| panic!("no pod {name}"))
+}
+
+/// Changes each object of a kind.
+pub(crate) fn each(objects: &mut Objects, mut change: impl FnMut(&mut Value)) {
+    let names: Vec<String> = objects.keys().cloned().collect();
+    names.iter().filter_map(|name| objects.get_mut(name).map(&mut change)).for_each(drop);
+}
+
+/// UID of the first owner of an object; null when it has none.
+pub(crate) fn owner(object: &Value) -> &Value {
+    &object["metadata"]["ownerReferences"][0]["uid"]
 }
 
 /// Makes a pod run and be ready, and well if it was sick.

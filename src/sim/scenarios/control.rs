@@ -64,7 +64,7 @@ fn s_4_16_pods_deleted_by_hand_come_back_by_name_and_with_their_claims() {
         }
         settle(&mut cluster);
         assert_eq!(names(&cluster), ["web-0", "web-1", "web-2", "web-3", "web-4"], "{at}");
-        for (name, claim) in &claims {
+        for (name, claim) in claims.iter() {
             assert_eq!(
                 cluster.claims[name]["metadata"]["uid"], claim["metadata"]["uid"],
                 "{at}: {name} is another one"

@@ -53,7 +53,7 @@ fn retain(spec: &mut Value, deleted: &str, scaled: &str) {
 
 /// What holds for every pod of a set at any time: its identity, and the volume of its claim.
 fn identities_hold(cluster: &Cluster, at: &str) {
-    for (name, pod) in &cluster.pods {
+    for (name, pod) in cluster.pods.iter() {
         let ordinal = name.strip_prefix("web-").expect("a pod of the set");
         let labels = &pod["metadata"]["labels"];
         assert_eq!(labels["statefulset.kubernetes.io/pod-name"], **name, "{at}");

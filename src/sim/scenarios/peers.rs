@@ -103,7 +103,8 @@ fn n_13_a_restart_makes_no_second_revision() {
 #[test]
 fn o_13_a_revision_written_with_defaults_is_no_roll_out() {
     let mut cluster = settled(spec(2, json!({})));
-    let revision = cluster.revisions.values_mut().next().expect("a revision");
+    let name = status(&cluster).current_revision;
+    let revision = cluster.revisions.get_mut(&name).expect("the only revision");
     let template = &mut revision["data"]["spec"]["template"];
     template["metadata"]["creationTimestamp"] = json!(null);
     template["spec"]["restartPolicy"] = "Always".into();

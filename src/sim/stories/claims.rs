@@ -20,7 +20,7 @@ fn back_up(cluster: &mut Cluster) {
     let volume = json!({"name": "data", "persistentVolumeClaim": {"claimName": "data-web-2"}});
     let pod = json!({
         "metadata": {"name": "backup", "namespace": "ns", "uid": "backup", "ownerReferences": []},
-        "spec": {"volumes": [volume]},
+        "spec": {"nodeName": "node", "volumes": [volume]},
         "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
     });
     cluster.pods.insert("backup".into(), pod);

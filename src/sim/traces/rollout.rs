@@ -210,7 +210,7 @@ fn s_3_6_b_12_a_roll_back_brings_the_old_revision_to_the_front() {
     cluster.edit(image("a"));
     settle(&mut cluster);
     assert_eq!(status(&cluster).current_revision, first);
-    assert_eq!(cluster.revisions.keys().len(), 2, "no third revision");
+    assert_eq!(cluster.revisions.len(), 2, "no third revision");
     assert_eq!(
         (&cluster.revisions[&first]["revision"], &cluster.revisions[&second]["revision"]),
         (&json!(3), &json!(2))
