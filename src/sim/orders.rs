@@ -37,7 +37,8 @@ pub fn wander(cluster: &mut Cluster, dice: &mut Dice, at: &str, over: impl Fn(&C
             }
         }
     }
-    panic!("{at}: endless, with pods {:?} and status {:#}", cluster.pods.keys(), cluster.set["status"]);
+    let pods: Vec<_> = cluster.pods.keys().collect();
+    panic!("{at}: endless, with pods {pods:?} and status {:#}", cluster.set["status"]);
 }
 
 /// The operator carries out some of a pass, in order, and dies: the status is not written, and what it knew is lost.

@@ -8,6 +8,7 @@ use crate::{
     orders::wander,
 };
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::SignedDuration};
+use ordinal_api::lite;
 use ordinal_plan::{
     Plan,
     action::{Action, WaitFor},
@@ -164,9 +165,11 @@ fn compare(name: &str, text: &str) {
 /// Pods, and the claims with their owners: `0:a+ 1:b-; claims 0=set 1=web-1`.
 fn shown(cluster: &Cluster) -> String {
     let snapshot = cluster.snapshot();
-    let mut pods: Vec<&Pod> = snapshot.pods.iter().map(AsRef::as_ref).collect();
-    pods.sort_by_key(|p| (p.parsed.ordinal.is_none(), p.parsed.ordinal, &p.name));
-    let pods: Vec<String> = pods.into_iter().map(|pod| sign(cluster, &snapshot, pod)).collect();
+    // Those too that are none of the set's business.
+    let read = |pod: &Value| Pod::from(&serde_json::from_value::<lite::Pod>(pod.clone()).expect("a pod"));
+    let mut pods: Vec<Pod> = cluster.pods.values().map(read).collect();
+    pods.sort_by_key(|p| (p.parsed.ordinal.is_none(), p.parsed.ordinal));
+    let pods: Vec<String> = pods.iter().map(|pod| sign(cluster, &snapshot, pod)).collect();
     let pods = if pods.is_empty() { "no pods".to_owned() } else { pods.join(" ") };
     let claims = claims(cluster);
     if claims.is_empty() { pods } else { format!("{pods}; claims {claims}") }

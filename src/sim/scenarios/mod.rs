@@ -23,7 +23,11 @@ mod faults;
 mod peers;
 mod rolls;
 
-use crate::{cluster::Cluster, hands::owners, stories::with_claim};
+use crate::{
+    cluster::Cluster,
+    hands::{names, owners},
+    stories::with_claim,
+};
 use serde_json::{Value, json};
 
 const POLICIES: [&str; 2] = ["OrderedReady", "Parallel"];
@@ -70,7 +74,7 @@ fn order_holds(cluster: &Cluster, at: &str) {
     let is_ready = |pod: &Value| pod["status"]["conditions"][0]["status"] == "True";
     let mut all_ready = true;
     for (expected, (name, pod)) in cluster.pods.iter().enumerate() {
-        assert_eq!(*name, format!("web-{expected}"), "{at}: a gap in {:?}", cluster.pods.keys());
+        assert_eq!(*name, format!("web-{expected}"), "{at}: a gap in {:?}", names(cluster));
         assert!(all_ready || !is_ready(pod), "{at}: {name} is ready, and one below it is not");
         all_ready &= is_ready(pod);
     }
