@@ -17,6 +17,7 @@ test: unit live ## All tests
 
 unit: ## Tests without a cluster, in seconds
 	$(CARGO) test --locked --workspace --lib --bins
+	$(CARGO) test --locked --package ordinal-plan --test rules
 	$(CARGO) test --locked --package ordinal-api --features schema
 
 vectors: ## Decisions of the built-in controller against the planner's; VECTORS=file takes another file

@@ -1,0 +1,13 @@
+//! The rules of a set, one test each: what a pass decides when things stand as the test says.
+
+mod claiming;
+mod claims;
+mod condemned;
+mod conditions;
+mod defaults;
+mod fixture;
+mod naming;
+mod revisions;
+mod rollout;
+mod slots;
+mod status;
