@@ -105,10 +105,10 @@ fn available_pods_go_within_the_budget(s: &Snapshot, plan: &Plan) -> Vec<String>
         None => 1,
         Some(k8s_openapi::apimachinery::pkg::util::intstr::IntOrString::Int(n)) => i64::from(*n),
         Some(k8s_openapi::apimachinery::pkg::util::intstr::IntOrString::String(p)) => {
-            i64::from(set.replicas()) * p.trim_end_matches('%').parse::<i64>().unwrap_or(0) / 100
+            i64::from(set.replicas()).saturating_mul(p.trim_end_matches('%').parse().unwrap_or(0)) / 100
         }
     };
-    let floor = i64::from(set.replicas()) - max.max(1);
+    let floor = i64::from(set.replicas()).saturating_sub(max.max(1));
     let left = i64::try_from(there.saturating_sub(going.len())).unwrap_or(i64::MAX);
     let broken = !going.is_empty() && left < floor;
     broken
