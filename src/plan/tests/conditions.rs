@@ -29,6 +29,7 @@ fn o_10_available_when_enough_pods_are() {
     assert_eq!(set(3).with(pods(0..2)).message("Available"), "2 of 3 pods available, 2 needed");
 }
 
+// also: S-12.25
 #[test]
 fn o_10_every_condition_carries_the_generation_that_it_is_of() {
     let mut world = set(1).spec("serviceName", "web").with(service()).with(pod(0));
@@ -324,6 +325,19 @@ fn o_9_a_service_of_somebody_else_is_never_touched() {
     {
         assert_eq!(with_service(wrong).does(), NOTHING);
     }
+}
+
+// also: O-9
+#[test]
+fn s_11_6_two_sets_may_share_one_service() {
+    let mut shared = set(1).spec("serviceName", "web").spec("template", {
+        let mut from = template("new");
+        from["metadata"]["labels"]["cluster"] = "db".into();
+        from
+    });
+    shared = shared.with(service().of_another().spec("selector", json!({"cluster": "db"})));
+    assert_eq!(shared.condition("ServiceReady"), "True Found");
+    assert!(!shared.does().iter().any(|what| what.contains("service")), "it is the other set's: {:?}", shared.does());
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn s_4_1_a_pass_that_fails_has_a_status_all_the_same() {
     assert_eq!((world.status().replicas, world.status().observed_generation), (1, 1));
 }
 
-// also: S-9.2, N-2
+// also: N-2
 #[test]
 fn s_9_1_a_terminating_pod_is_waited_for_for_ever() {
     for ended in [pod(0), pod(0).unready(), pod(0).failed(), pod(0).phase("Unknown"), pod(0).pending()] {
@@ -47,6 +47,23 @@ fn s_9_1_a_terminating_pod_is_waited_for_for_ever() {
             assert_eq!(world.with(stuck.clone()).does(), NOTHING, "neither deleted again nor replaced");
         }
     }
+}
+
+// also: S-12.2
+#[test]
+fn s_9_2_the_pod_of_a_lost_node_is_waited_for_until_its_object_is_gone() {
+    let marked = || pod(1).unready().status("reason", json!("NodeLost"));
+    let taint = json!({"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"});
+    for lost in [marked(), marked().condition(taint).terminating()] {
+        let world = set(3).was("old").with([pod(0).at("old"), lost]);
+        assert_eq!(world.does(), NOTHING, "OrderedReady blocks");
+        assert_eq!(world.parallel().creates(), ["web-2@web-new"], "Parallel still manages the other slots");
+    }
+    assert_eq!(
+        set(3).with([pod(0), pod(2)]).creates(),
+        ["web-1@web-new"],
+        "the identity moves when the object is gone"
+    );
 }
 
 // also: S-4.16
@@ -157,10 +174,14 @@ fn n_13_a_restart_writes_nothing_and_makes_no_second_revision() {
 }
 
 #[test]
-fn s_12_2_pods_on_a_dead_node_are_neither_replaced_nor_deleted() {
-    let lost = pod(1).unready().status("reason", json!("NodeLost"));
-    assert_eq!(set(3).with([pod(0), lost.clone(), pod(2)]).does(), NOTHING);
-    assert_eq!(set(3).with([pod(0), lost]).parallel().creates(), ["web-2@web-new"], "others are seen to in Parallel");
+fn s_4_18_pods_wake_their_set_so_only_time_itself_has_a_timer() {
+    let waits = [pod(0).pending(), pod(0).unready(), pod(0).phase("Unknown"), pod(0).failed()];
+    for waiting in waits {
+        let world = set(2).min_ready(10).with(waiting);
+        assert_eq!((world.looks_again_in(), world.waits().is_empty()), (None, false));
+    }
+    assert_eq!(set(2).looks_again_in(), None, "a creation comes back as an event");
+    assert_eq!(set(2).min_ready(10).with(pod(0).ready_for(4)).looks_again_in(), Some(6.0));
 }
 
 #[test]
@@ -225,7 +246,6 @@ fn o_15_a_set_that_cannot_be_planned_for_says_why() {
     assert!(expression("In", json!(["x"])).is_ok());
 }
 
-// also: O-3, N-11
 #[test]
 fn n_14_numbers_that_no_server_admits_count_as_the_nearest_that_it_does() {
     assert_eq!(set(-5).with(pod(0)).deletes(), ["web-0"], "replicas");
