@@ -240,6 +240,16 @@ fn o_10_at_most_ten_pods_are_listed_lowest_ordinals_first() {
 }
 
 #[test]
+fn o_10_of_more_than_ten_condemned_pods_the_lowest_are_listed() {
+    let stuck = (1..16).map(|o| pod(o).grace_over_for(60)).collect::<Vec<_>>();
+    let blocked = set(1).with(pod(0)).with(stuck).blocked();
+    assert_eq!(
+        (blocked.len(), blocked[0].as_str(), blocked[9].as_str()),
+        (10, "web-1 Terminating", "web-10 Terminating")
+    );
+}
+
+#[test]
 fn o_10_since_is_kept_while_the_trouble_is_the_same() {
     let broken = || set(1).with(pod(0).container_waits("CrashLoopBackOff", ""));
     assert_eq!(json!(broken().status().blocked_pods[0].since), json!(now().to_string()));
@@ -297,7 +307,8 @@ fn o_9_the_service_is_headless_selects_the_pods_and_carries_the_named_ports_once
 fn o_9_without_match_labels_or_name_or_when_deleting_none_is_made() {
     let expressions = json!({"matchExpressions": [{"key": "app", "operator": "Exists"}]});
     assert_eq!(missing_since(60).spec("selector", expressions).does(), NOTHING);
-    assert_eq!(missing_since(60).deleting().does(), NOTHING);
+    let deleting = missing_since(60).deleting();
+    assert_eq!((deleting.does(), deleting.condition("ServiceReady")), (vec![], "False Missing".into()));
     let unnamed = missing_since(60).spec("serviceName", "");
     assert_eq!((unnamed.does(), unnamed.condition("ServiceReady")), (vec![], String::new()));
 }
@@ -388,8 +399,10 @@ fn o_7_a_pod_that_ends_within_a_minute_of_its_creation_stays_for_a_while() {
         let at_once = set(1).with(pod(0).phase(phase).age(60));
         assert_eq!((at_once.does(), at_once.looks_again_in()), (vec![], Some(1.0)));
         assert_eq!(at_once.plan().memory.failures.slots[&0].count, 1);
-        let later = set(1).with(pod(0).phase(phase).age(61));
+        let mut later = set(1).with(pod(0).phase(phase).age(61));
         assert_eq!(later.deletes(), ["web-0"]);
+        later.pods[0]["metadata"]["creationTimestamp"] = json!(null);
+        assert_eq!(later.deletes(), ["web-0"], "nothing is known of its age");
     }
 }
 

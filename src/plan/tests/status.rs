@@ -55,6 +55,14 @@ fn s_6_3_ready_replicas_counts_running_and_ready() {
 }
 
 #[test]
+fn s_6_3_a_pod_without_conditions_is_not_ready() {
+    let mut world = set(1).with(pod(0));
+    world.pods[0]["status"]["conditions"] = json!([]);
+    assert_eq!((world.status().replicas, world.status().ready_replicas), (1, 0));
+    assert_eq!(world.waits(), "waiting for web-0 to be ready");
+}
+
+#[test]
 fn s_6_3_available_replicas_counts_running_and_available() {
     let world =
         set(5).min_ready(10).with([pod(0), pod(1).ready_for(9), pod(2).ready_for(10), pod(3).terminating(), pod(8)]);
@@ -207,6 +215,17 @@ fn s_8_5_no_timer_where_all_ready_pods_are_available() {
     assert_eq!(set(2).min_ready(5).with([pod(0), pod(1).unready()]).looks_again_in(), None);
     assert_eq!(set(1).with(pod(0).ready_for(0)).looks_again_in(), None, "nor with minReadySeconds 0");
     assert_eq!(fresh(1).min_ready(5).looks_again_in(), None);
+}
+
+// also: O-9, O-7
+#[test]
+fn s_8_5_of_several_timers_the_earliest_counts() {
+    let young = set(2).min_ready(5).spec("serviceName", "web").with(pod(0).ready_for(2));
+    assert_eq!(young.looks_again_in(), Some(3.0), "before the Service's 15 s");
+    let failing = young.clone().parallel().with(pod(1).failed().age(5));
+    assert_eq!(failing.looks_again_in(), Some(1.0), "before the pod is available");
+    let stuck = set(1).min_ready(50).with(pod(0).ready_for(2).terminating());
+    assert_eq!(stuck.looks_again_in(), Some(35.0), "when its grace period is over");
 }
 
 #[test]
