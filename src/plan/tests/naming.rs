@@ -155,9 +155,10 @@ fn s_2_6_a_pod_gets_one_claim_per_template_named_by_template_set_and_ordinal() {
 fn s_2_6_a_claim_wins_over_the_templates_volume_of_its_name() {
     let mut from = template("new");
     from["spec"]["volumes"] = json!([{"name": "tmp", "emptyDir": {}}, {"name": "data", "emptyDir": {}}]);
-    let made = fresh(1).spec("template", from).claims(&["data"]).makes_pod(0);
+    let made = fresh(1).spec("template", from).claims(&["data", "log"]).makes_pod(0);
     let expected = json!([
         {"name": "data", "persistentVolumeClaim": {"claimName": "data-web-0"}},
+        {"name": "log", "persistentVolumeClaim": {"claimName": "log-web-0"}},
         {"name": "tmp", "emptyDir": {}},
     ]);
     assert_eq!(made["spec"]["volumes"], expected, "claims first, the others kept");

@@ -197,6 +197,8 @@ fn s_6_8_the_time_of_a_condition_changes_with_its_status_alone() {
 fn s_8_5_the_smallest_remaining_time_of_a_ready_pod_is_waited_for() {
     let world = set(3).min_ready(5).with([pod(0).ready_for(0), pod(1).ready_for(2), pod(2).ready_for(4)]);
     assert_eq!(world.looks_again_in(), Some(1.0));
+    let others = set(3).min_ready(9).with([pod(0), pod(1).ready_for(1), pod(2).unready().ready_for(7)]);
+    assert_eq!(others.looks_again_in(), Some(8.0), "neither of an available pod nor of one that is not ready");
     let condemned = set(1).min_ready(5).with([pod(0).ready_for(1), pod(7).ready_for(3)]);
     assert_eq!(condemned.looks_again_in(), Some(2.0), "over all claimed pods");
     let at_equality = set(1).min_ready(5).with(pod(0).ready_for(5));
