@@ -4,15 +4,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::identity::Identity;
 
-/// One line per call, once it has been answered.
+/// One line per call, once it has been answered. What the operator deletes and changes is written down with it.
 const POLICY: &str = r#"
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived, ResponseStarted]
 rules:
+- level: Request
+  users: ["${OPERATOR}"]
+  verbs: [delete, patch]
 - level: Metadata
 "#;
 
@@ -25,7 +29,49 @@ pub struct Call {
     /// The path with its query.
     #[serde(rename = "requestURI")]
     pub uri: String,
+    /// What it was about.
+    #[serde(rename = "objectRef", default)]
+    pub object: Object,
+    /// The answer's status code.
+    #[serde(rename = "responseStatus", default)]
+    pub answer: Answer,
+    /// The body of the operator's DELETEs and PATCHes.
+    #[serde(rename = "requestObject", default)]
+    pub body: Value,
     user: User,
+}
+
+/// What a call was about; empty words where it does not say.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Object {
+    pub resource: String,
+    pub subresource: String,
+    pub namespace: String,
+    pub name: String,
+}
+
+/// How a call was answered.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Answer {
+    /// 0 when it is not known.
+    #[serde(default)]
+    pub code: u16,
+}
+
+impl Call {
+    /// Whether it is one of this verb about this object.
+    pub fn is(&self, verb: &str, resource: &str, name: &str) -> bool {
+        self.verb == verb && self.object.resource == resource && self.object.name == name
+    }
+
+    /// In a few words, for a failure message: `patch pods web-0 200`.
+    pub fn in_words(&self) -> String {
+        let Object { resource, subresource, name, .. } = &self.object;
+        let slash = if subresource.is_empty() { "" } else { "/" };
+        format!("{} {resource}{slash}{subresource} {name} {}", self.verb, self.answer.code)
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -41,7 +87,8 @@ pub(crate) fn paths(dir: &Path) -> (PathBuf, PathBuf) {
 /// Writes the policy.
 pub(crate) fn write_policy(dir: &Path) -> Result<()> {
     let (policy, _) = paths(dir);
-    std::fs::write(&policy, POLICY).with_context(|| format!("cannot write {}", policy.display()))
+    let text = POLICY.replace("${OPERATOR}", Identity::Operator.user());
+    std::fs::write(&policy, text).with_context(|| format!("cannot write {}", policy.display()))
 }
 
 /// The calls of an identity so far, oldest first.
@@ -49,6 +96,7 @@ pub(crate) fn calls(dir: &Path, id: Identity) -> Result<Vec<Call>> {
     let (_, log) = paths(dir);
     let text = std::fs::read_to_string(&log).with_context(|| format!("cannot read {}", log.display()))?;
     // The last line may be half written.
-    let calls = text.lines().filter_map(|line| serde_json::from_str::<Call>(line).ok());
+    let by_id = text.lines().filter(|line| line.contains(id.user()));
+    let calls = by_id.filter_map(|line| serde_json::from_str::<Call>(line).ok());
     Ok(calls.filter(|call| call.user.username == id.user()).collect())
 }

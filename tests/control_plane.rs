@@ -14,6 +14,7 @@ use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -63,6 +64,7 @@ pub struct ControlPlane {
     /// With which it was started.
     apiserver_args: Vec<OsString>,
     etcd: Process,
+    etcd_port: u16,
     url: String,
     binaries: &'static Path,
     scratch: Scratch,
@@ -85,6 +87,7 @@ impl ControlPlane {
             apiserver: Mutex::new(servers.apiserver),
             apiserver_args: servers.apiserver_args,
             etcd: servers.etcd,
+            etcd_port: servers.etcd_port,
             url: servers.url,
             binaries,
             scratch,
@@ -201,6 +204,12 @@ impl ControlPlane {
         audit::calls(self.scratch.path(), id)
     }
 
+    /// The calls that an identity has made in a namespace so far, events aside, which come when they come.
+    pub fn calls_in(&self, id: Identity, namespace: &str) -> Result<Vec<Call>> {
+        let here = |call: &Call| call.object.namespace == namespace && call.object.resource != "events";
+        Ok(self.calls(id)?.into_iter().filter(here).collect())
+    }
+
     /// Signals the API server: [`Signal::Stop`] freezes it with all its connections open.
     pub fn signal_apiserver(&self, signal: Signal) {
         lock(&self.apiserver).signal(signal);
@@ -222,6 +231,23 @@ impl ControlPlane {
         let (name, program) = ("kube-apiserver", self.binaries.join("kube-apiserver"));
         *lock(&self.apiserver) = Process::start(name, &program, &self.apiserver_args, self.log(name))?;
         self.apiserver_ready().await
+    }
+
+    /// Makes etcd forget all versions of objects but the last. An API server that starts after this answers 410 to a watch
+    /// from before.
+    pub async fn compact_etcd(&self) -> Result<()> {
+        let call = async |path: &str, body: String| -> Result<Value> {
+            let (code, answer) = probe::post(self.etcd_port, path, &body).await?;
+            if code != 200 {
+                bail!("etcd answers {code} to {path}: {answer}");
+            }
+            serde_json::from_str(&answer).with_context(|| format!("etcd's answer to {path} is no JSON: {answer}"))
+        };
+        // "AA==" is a key that does not exist: only the header is asked for.
+        let read = call("/v3/kv/range", json!({"key": "AA=="}).to_string()).await?;
+        let revision = &read["header"]["revision"];
+        call("/v3/kv/compaction", json!({"revision": revision, "physical": true}).to_string()).await?;
+        Ok(())
     }
 
     async fn apiserver_ready(&self) -> Result<()> {
@@ -257,6 +283,7 @@ pub async fn client_of(kubeconfig: &Path) -> Result<Client> {
 
 struct Servers {
     etcd: Process,
+    etcd_port: u16,
     apiserver: Process,
     apiserver_args: Vec<OsString>,
     url: String,
@@ -322,7 +349,7 @@ async fn start_servers(dir: &Path, binaries: &Path) -> Result<Servers> {
     ];
     let apiserver =
         Process::start("kube-apiserver", &binaries.join("kube-apiserver"), &apiserver_args, log("kube-apiserver"))?;
-    Ok(Servers { etcd, apiserver, apiserver_args, url, certs })
+    Ok(Servers { etcd, etcd_port, apiserver, apiserver_args, url, certs })
 }
 
 /// An error when a server that should run has ended, with its last words.
