@@ -12,4 +12,5 @@ mod repair;
 mod rollout;
 mod scaling;
 mod sets;
+mod wiring;
 mod without_go;
