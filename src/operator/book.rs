@@ -5,8 +5,9 @@ use ordinal_plan::snapshot::Memory;
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
+use tokio::time::Instant;
 
 /// The notes of all sets.
 #[derive(Default)]

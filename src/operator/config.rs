@@ -147,6 +147,15 @@ mod tests {
         }
     }
 
+    // also: O-14
+    #[test]
+    fn s_8_9_five_sets_at_a_time_and_no_limit_of_calls_unless_flags_say_so() {
+        let usual = run(&[]).expect("no flags");
+        assert_eq!((usual.workers.get(), usual.qps, usual.burst.get()), (5, 0.0, 30));
+        let native = run(&["--workers=10", "--qps=20", "--burst=40"]).expect("flags");
+        assert_eq!((native.workers.get(), native.qps, native.burst.get()), (10, 20.0, 40));
+    }
+
     #[test]
     fn wrong_flags_are_refused() {
         assert!(run(&[]).is_ok());

@@ -24,9 +24,12 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
-use tokio::{sync::Notify, time::timeout};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
 use tracing::debug;
 
 /// A slow start of 500 pods with a claim each, twice over; more at a time tells nobody more.
@@ -261,6 +264,50 @@ fn cut(mut note: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::{Call, Server, status};
+
+    /// Method and count of each call that published something.
+    fn published(server: &Server) -> Vec<(String, Option<i64>)> {
+        let method = |c: &Call| c.words.split(' ').next().unwrap_or_default().to_owned();
+        server.events().iter().map(|c| (method(c), c.body["series"]["count"].as_i64())).collect()
+    }
+
+    fn about(uid: &str) -> Subject {
+        Subject { namespace: "ns".into(), name: "web".into(), uid: uid.into() }
+    }
+
+    async fn tell(events: &Events, uid: &str, note: &str) {
+        events.warning(&about(uid), "FailedCreate", "Create", None, note.into());
+        events.flush().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s_7_6_an_event_that_comes_again_is_counted_up_and_another_note_is_another_event() {
+        let server = Server::new(|_| None, Duration::ZERO);
+        let events = Events::spawn(server.client(), "me");
+        for note in ["quota", "quota", "webhook", "quota"] {
+            tell(&events, "u", note).await;
+        }
+        tell(&events, "a namesake", "quota").await;
+        let made = |count: Option<i64>| (if count.is_some() { "PATCH" } else { "POST" }.to_owned(), count);
+        assert_eq!(published(&server), [None, Some(2), None, Some(3), None].map(made));
+        let names: Vec<_> = server.events().into_iter().map(|c| c.words).collect();
+        assert_eq!(names[1].replace("PATCH", "POST"), names[0], "the one that was written is counted up");
+        tokio::time::sleep(SAME + Duration::from_secs(1)).await;
+        tell(&events, "u", "quota").await;
+        assert_eq!(published(&server)[5..], [made(None)], "long ago is not again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s_7_6_an_event_that_the_server_has_dropped_is_written_anew() {
+        let dropped = |call: &Call| call.words.starts_with("PATCH events/").then(|| status(404, "NotFound", "gone"));
+        let server = Server::new(dropped, Duration::ZERO);
+        let events = Events::spawn(server.client(), "me");
+        tell(&events, "u", "quota").await;
+        tell(&events, "u", "quota").await;
+        let methods: Vec<_> = published(&server).into_iter().map(|(method, _)| method).collect();
+        assert_eq!(methods, ["POST", "PATCH", "POST"]);
+    }
 
     #[test]
     fn s_7_6_a_set_that_goes_on_is_cut_short() {

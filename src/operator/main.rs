@@ -18,6 +18,8 @@ mod kinds;
 mod leader;
 mod outcome;
 mod reconcile;
+#[cfg(test)]
+mod rules;
 mod server;
 mod sets;
 mod watch;

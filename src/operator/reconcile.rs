@@ -19,9 +19,9 @@ use ordinal_plan::{
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tracing::{Instrument, debug, info_span, warn};
 
 /// While many pods move, a status is written no more often than this (O-10).

@@ -48,6 +48,11 @@ impl Sets {
         self.store.get(&object_ref(key)).is_some()
     }
 
+    /// Whether the set of this name is the one with this UID, and no namesake.
+    pub fn has_uid(&self, key: &Key, uid: &str) -> bool {
+        self.store.get(&object_ref(key)).is_some_and(|set| set.metadata.uid.as_deref() == Some(uid))
+    }
+
     /// The sets that an object concerns.
     pub fn concerned(&self, concern: &Concern) -> Vec<Key> {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);

@@ -130,15 +130,16 @@ pub trait Woken: Cached {
 }
 
 impl Woken for Pod {
-    /// The owner before and after (S-8.3), and the set whose slot the name is: it alone may adopt the pod, or waits for
+    /// The owner before and after (S-8.3, S-8.4), and the set whose slot the name is: it alone may adopt the pod, or waits for
     /// its name (S-12.8).
     fn concerned(change: &Change<Self>, sets: &Sets) -> Vec<Key> {
         let versions = [&change.before, &change.after];
         let pods = || versions.into_iter().flatten();
-        let owners = pods().filter_map(|pod| owner(change, pod.controller.as_ref()?));
+        let controllers = pods().filter_map(|pod| pod.controller.as_ref());
+        let owners = controllers.filter_map(|c| owner(change, c).filter(|key| sets.has_uid(key, &c.uid)));
         let parents = pods()
             .map(|pod| Key { namespace: change.key.namespace.clone(), name: pod.parsed.parent(&pod.name).to_owned() });
-        owners.chain(parents).filter(|key| sets.contains(key)).collect()
+        owners.chain(parents.filter(|key| sets.contains(key))).collect()
     }
 }
 
@@ -150,7 +151,7 @@ impl Woken for Claim {
 }
 
 impl Woken for Revision {
-    /// The owner, before and after.
+    /// The owner, before and after; one of a predecessor too: its names may be those that a set would use (S-3.4).
     fn concerned(change: &Change<Self>, sets: &Sets) -> Vec<Key> {
         let versions = [&change.before, &change.after];
         let owners = versions.into_iter().flatten().filter_map(|r| owner(change, r.controller.as_ref()?));
