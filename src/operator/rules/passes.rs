@@ -86,6 +86,52 @@ async fn s_6_7_what_a_pass_makes_is_counted_by_the_next() {
     assert_eq!(status_written(&bench).expect("a status")["replicas"], 0);
 }
 
+/// Nothing of the old status comes back but the collision count, and conditions of others.
+#[tokio::test]
+async fn s_6_1_the_status_is_made_from_the_pods_and_not_from_the_old_one() {
+    let mut bench = Bench::well();
+    let mut set = set(2, json!({}));
+    let foreign = json!({"type": "Foreign", "status": "True"});
+    set["status"] = json!({"observedGeneration": 9, "replicas": 77, "readyReplicas": 66, "availableReplicas": 55,
+        "currentReplicas": 44, "updatedReplicas": 33, "currentRevision": "web-x", "updateRevision": "web-y",
+        "collisionCount": 3, "conditions": [foreign], "blockedPods": [{"name": "web-8", "reason": "Lies"}]});
+    bench.sees_set(&set);
+    bench.sees_revision(&revision(&set));
+    for name in ["web-0", "web-1"] {
+        bench.sees_pod(&pod(&set, name, 20));
+    }
+    bench.pass(&set).await.expect("a pass");
+    let status = status_written(&bench).expect("a status");
+    for counter in ["replicas", "readyReplicas", "availableReplicas", "currentReplicas", "updatedReplicas"] {
+        assert_eq!(status[counter], 2, "{counter}");
+    }
+    assert_eq!((&status["observedGeneration"], &status["collisionCount"]), (&json!(1), &json!(3)));
+    let name = &revision(&set)["metadata"]["name"];
+    assert_eq!((&status["currentRevision"], &status["updateRevision"]), (name, name));
+    assert_eq!(status["conditions"][0], json!({"type": "Foreign", "status": "True"}));
+    assert!(!status.to_string().contains("web-8"), "{status}");
+}
+
+/// The labels of web-0 say that it is web-2, and the other way round.
+#[tokio::test]
+async fn n_4_the_name_decides_which_pod_is_condemned_and_its_labels_nothing() {
+    let (mut bench, set) = with_a_condemned_pod(|_| None);
+    for (name, pretended, version) in [("web-0", "web-2", 30), ("web-2", "web-0", 31)] {
+        let mut pod = pod(&set, name, version);
+        pod["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"] = pretended.into();
+        pod["metadata"]["labels"]["apps.kubernetes.io/pod-index"] = pretended.trim_start_matches("web-").into();
+        bench.sees_pod(&pod);
+    }
+    bench.pass(&set).await.expect("a pass");
+    let calls = bench.server.calls();
+    let deleted: Vec<_> = calls.iter().filter(|c| c.words.starts_with("DELETE")).collect();
+    assert_eq!(deleted.len(), 1, "{deleted:#?}");
+    assert_eq!(
+        (deleted[0].words.as_str(), &deleted[0].body["preconditions"]["uid"]),
+        ("DELETE pods/web-2", &json!("web-2-uid"))
+    );
+}
+
 // also: S-12.28
 #[tokio::test]
 async fn s_8_6_a_pass_whose_writes_are_not_seen_yet_is_put_off_without_a_failure() {

@@ -129,6 +129,38 @@ async fn s_8_2_each_event_of_a_set_wakes_it_and_its_end_ends_it() {
     assert_eq!(running.after(3600 * SECOND).await, [""; 0], "a set that is gone has no pod made");
 }
 
+/// What no plan can be made for is told once and left alone, and the others live; mended, it is a set like any other.
+// also: N-14, S-4.1
+#[tokio::test(start_paused = true)]
+async fn o_15_a_set_that_cannot_be_read_is_told_and_skipped() {
+    let spoil: [(&str, fn(&mut Value)); 4] = [
+        ("a number that is none", |s| s["spec"]["replicas"] = "three".into()),
+        ("no template", |s| s["spec"]["template"] = 5.into()),
+        ("an operator that is none", |s| {
+            s["spec"]["selector"] =
+                json!({"matchExpressions": [{"key": "app", "operator": "Near", "values": ["web"]}]});
+        }),
+        ("an empty selector", |s| s["spec"]["selector"] = json!({})),
+    ];
+    for (what, spoil) in spoil {
+        let server = well();
+        let mut bad = named("bad");
+        spoil(&mut bad);
+        server.holds("ordinalsets", bad);
+        server.holds("ordinalsets", named("web"));
+        let running = Running::start(server, 5, true);
+        let words = running.after(3600 * SECOND).await;
+        assert!(words.contains(&"POST pods/web-0".to_owned()), "{what} stops another set: {words:#?}");
+        assert!(words.iter().all(|w| !w.contains("bad")), "{what}: {words:#?}");
+        let notes = running.server.notes();
+        let told: Vec<_> = notes.iter().filter(|n| n.starts_with("This OrdinalSet is skipped: ")).collect();
+        assert_eq!(told.len(), 1, "{what}: {notes:#?}");
+        running.server.change("ordinalsets", "bad", |set| set["spec"] = named("bad")["spec"].clone());
+        let words = running.after(SECOND).await;
+        assert!(words.contains(&"POST pods/bad-0".to_owned()), "{what}, mended: {words:#?}");
+    }
+}
+
 /// One set fails for ever. It is tried ever less often; the other never notices.
 // also: N-14
 #[tokio::test(start_paused = true)]
