@@ -82,13 +82,6 @@ fn overlay() -> Value {
             },
         }},
         "status": {"properties": {
-            "observedGeneration": {"minimum": 0},
-            "replicas": {"minimum": 0},
-            "readyReplicas": {"minimum": 0},
-            "availableReplicas": {"minimum": 0},
-            "currentReplicas": {"minimum": 0},
-            "updatedReplicas": {"minimum": 0},
-            "collisionCount": {"minimum": 0},
             "conditions": {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
         }},
     }})

@@ -120,7 +120,9 @@ async fn n_13_a_spoilt_status_is_made_anew_and_no_pod_restarts() -> Outcome {
     let uids = ns.uids("web").await?;
     let foreign = json!({"type": "Foreign", "status": "True"});
     for spoilt in [
-        Value::Null,
+        json!({"observedGeneration": null, "replicas": null, "readyReplicas": null, "availableReplicas": null,
+            "currentReplicas": null, "updatedReplicas": null, "currentRevision": null, "updateRevision": null,
+            "selector": null, "conditions": null, "blockedPods": null}),
         json!({"replicas": 77, "readyReplicas": 77, "availableReplicas": 0, "updatedReplicas": 5}),
         json!({"observedGeneration": 999}),
         json!({"currentRevision": "web-nonsense", "updateRevision": "web-other"}),

@@ -8,6 +8,7 @@ mod claims;
 mod labels;
 mod pods;
 mod set;
+mod status;
 
 use kube::core::Rule;
 use serde_json::{Value, json};
@@ -34,7 +35,7 @@ pub(super) fn add(root: &mut Value) {
 /// Each place with its rules: `[]` steps into the items of a list, `{}` into the values of a map.
 fn all() -> Vec<(&'static str, Vec<Rule>)> {
     vec![
-        ("", set::name()),
+        ("", [set::name(), vec![status::collision_count()]].concat()),
         ("spec", [change::rules(), labels::selector(), set::ordinals(), claims::names(), pods::mounts()].concat()),
         ("spec.selector.matchLabels", vec![labels::keys()]),
         ("spec.selector.matchLabels.{}", vec![labels::value()]),
@@ -57,6 +58,14 @@ fn all() -> Vec<(&'static str, Vec<Rule>)> {
         ("spec.template.spec", pods::spec()),
         ("spec.volumeClaimTemplates.[].metadata.name", vec![dns_label("self")]),
         ("spec.volumeClaimTemplates.[].spec", claims::spec()),
+        ("status", status::counters()),
+        ("status.observedGeneration", vec![not_negative()]),
+        ("status.replicas", vec![not_negative()]),
+        ("status.readyReplicas", vec![not_negative()]),
+        ("status.availableReplicas", vec![not_negative()]),
+        ("status.currentReplicas", vec![not_negative()]),
+        ("status.updatedReplicas", vec![not_negative()]),
+        ("status.collisionCount", vec![not_negative()]),
     ]
 }
 
