@@ -11,6 +11,7 @@ mod refusal;
 mod repair;
 mod rollout;
 mod scaling;
+mod server;
 mod sets;
 mod wiring;
 mod without_go;

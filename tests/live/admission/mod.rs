@@ -2,7 +2,7 @@
 
 mod carries;
 mod fixed;
-mod manifest;
+pub(crate) mod manifest;
 mod refuses_claims;
 mod refuses_set;
 mod refuses_template;

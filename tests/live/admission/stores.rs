@@ -147,39 +147,6 @@ async fn o_1_scale_subresource() -> Outcome {
     Ok(())
 }
 
-/// A write of the set leaves the status alone, and a write of the status the spec and its generation.
-#[tokio::test]
-async fn o_1_status_subresource() -> Outcome {
-    let ns = namespace().await?;
-    ns.kubectl().apply(&set(json!({"status": {"collisionCount": 7}})).to_string()).await?;
-    let set = ns.set(NAME).await?;
-    assert_eq!(set.pointer("/status/collisionCount"), None);
-    assert_eq!(set["metadata"]["generation"], 1);
-    write_status(&ns, json!({"collisionCount": 3})).await?;
-    assert_eq!(ns.set(NAME).await?["metadata"]["generation"], 1);
-    Ok(())
-}
-
-#[tokio::test]
-async fn o_1_counters_are_not_negative() -> Outcome {
-    let ns = namespace().await?;
-    ns.kubectl().apply(&set(json!({})).to_string()).await?;
-    for counter in [
-        "observedGeneration",
-        "replicas",
-        "readyReplicas",
-        "availableReplicas",
-        "currentReplicas",
-        "updatedReplicas",
-        "collisionCount",
-    ] {
-        let refusal = write_status(&ns, json!({counter: -1})).await.err().context("a negative counter is refused")?;
-        let told = format!("status.{counter}: Invalid value");
-        assert!(format!("{refusal:#}").contains(&told), "{refusal:#}");
-    }
-    Ok(())
-}
-
 #[tokio::test]
 async fn o_1_conditions_need_type_and_status_only() -> Outcome {
     let ns = namespace().await?;
