@@ -1,6 +1,7 @@
 //! Live tests: against a real API server. Each is named after the rule that it shows.
 
 mod admission;
+mod clients;
 mod control_plane;
 mod creation;
 mod examples;
