@@ -277,7 +277,9 @@ fn not_started(error: anyhow::Error) -> anyhow::Error {
 pub async fn client_of(kubeconfig: &Path) -> Result<Client> {
     let told = || format!("kubeconfig {}", kubeconfig.display());
     let file = Kubeconfig::read_from(kubeconfig).with_context(told)?;
-    let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.with_context(told)?;
+    let mut config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.with_context(told)?;
+    // A refusal is something to look at: the eviction API says 429, and would be asked again for minutes.
+    config.default_retry = false;
     Client::try_from(config).with_context(told)
 }
 
