@@ -3,7 +3,10 @@
 use crate::fixture::{
     ClaimBuilder, NOTHING, PodBuilder, World, by_pod, by_set, claim, claim_named, pod, pods, reference, set, template,
 };
-use ordinal_plan::claim::{desired, owner_patch};
+use ordinal_plan::{
+    action::FailedPod,
+    claim::{desired, owner_patch},
+};
 use serde_json::{Value, json};
 
 #[test]
@@ -57,7 +60,8 @@ fn s_5_2_a_terminating_claim_fails_the_pass_and_the_pod_is_not_made() {
     let world = set(1).claims(&["data", "log"]).with(claim(0).deleting());
     assert_eq!(world.fails(), "pvc data-web-0 is being deleted");
     assert_eq!(world.does(), ["create claim log-web-0"], "claims that can be made are, the pod is not");
-    assert_eq!(world.plan().failure.and_then(|f| f.pod).as_deref(), Some("web-0"), "so that its event names the pod");
+    let failed = Some(FailedPod::Create("web-0".into()));
+    assert_eq!(world.plan().failures[0].pod, failed, "so that its event names the pod");
     let both = world.with(claim_named("log-web-0").deleting());
     assert_eq!(both.fails(), "[pvc data-web-0 is being deleted, pvc log-web-0 is being deleted]");
 }
@@ -88,7 +92,7 @@ fn s_5_3_a_pending_pod_gets_claims_and_owners_in_every_pass() {
 fn s_5_3_a_terminating_claim_of_a_pending_pod_fails_the_pass() {
     let world = set(1).claims(&["data"]).with(pod(0).pending()).with(claim(0).deleting());
     assert_eq!(world.fails(), "pvc data-web-0 is being deleted");
-    assert_eq!(world.plan().failure.and_then(|f| f.pod), None, "without an event for the pod");
+    assert_eq!(world.plan().failures[0].pod, None, "without an event for the pod");
 }
 
 #[test]
@@ -279,10 +283,11 @@ fn s_5_5_an_absent_policy_keeps() {
 
 #[test]
 fn s_5_6_a_conflicting_controller_is_told_every_time_changed_or_not() {
-    for has in [&["boss"][..], &["boss", "set"]] {
+    // Condemned pods' claims are looked at first, and those that are right are passed over.
+    for (has, told) in [(&["boss"][..], &[][..]), (&["boss", "set"], &["data-web-1"])] {
         let owners = has.iter().map(|w| owner(w, OUT)).collect::<Vec<_>>();
         let condemned = table_world("Delete", "Delete", claim(OUT).owners(owners));
-        assert_eq!(condemned.plan().conflicting_claims, ["data-web-1"]);
+        assert_eq!(condemned.plan().conflicting_claims, told);
     }
     let pending = set(1)
         .claims(&["data"])

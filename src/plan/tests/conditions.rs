@@ -438,6 +438,6 @@ fn o_7_ten_quiet_minutes_or_another_revision_forget() {
 #[test]
 fn o_7_in_ordered_ready_the_slots_above_wait_with_it_and_in_parallel_they_do_not() {
     let world = set(2).with(pod(0).failed().age(3));
-    assert_eq!((world.does(), world.waits()), (vec![], "waiting for web-0 to be replaced after it failed".into()));
+    assert_eq!((world.does(), world.waits()), (vec![], "waiting for web-0 to be replaced".into()));
     assert_eq!(world.parallel().creates(), ["web-1@web-new"]);
 }

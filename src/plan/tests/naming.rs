@@ -208,7 +208,7 @@ fn s_2_8_a_pod_without_its_volumes_is_updated_and_gets_its_claims() {
     let no_claim = json!({"name": "data", "emptyDir": {}});
     for broken in [pod(0).bare(), pod(0).bare().volume(wrong), pod(0).bare().volume(no_claim)] {
         let world = set(1).claims(&["data"]).with(broken);
-        assert_eq!(world.does(), ["create claim data-web-0", "repair labels and volumes of pod web-0"]);
+        assert_eq!(world.does(), ["create claim data-web-0", "repair volumes of pod web-0"]);
     }
     assert_eq!(set(2).claims(&["data"]).with(pods(0..2)).does(), NOTHING, "a missing claim alone is not looked for");
 }
