@@ -217,7 +217,7 @@ fn told(cluster: &Cluster, plan: &Plan) -> String {
             break;
         }
     }
-    parts.extend(plan.failure.iter().map(|f| format!("fails: {}", f.message)));
+    parts.extend(plan.failures.iter().map(|f| format!("fails: {}", f.message)));
     // That a pod is waited for which this pass makes goes without saying.
     parts.extend(plan.wait.iter().filter(|w| w.why != WaitFor::Creation).map(ToString::to_string));
     parts.extend(plan.status.blocked_pods.iter().map(|b| format!("blocked: {} {}", b.name, b.reason)));

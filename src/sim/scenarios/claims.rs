@@ -172,7 +172,8 @@ fn n_6_a_terminating_claim_is_waited_for() {
         for _ in 0..3 {
             let plan = cluster.pass();
             assert!(acts(&plan).is_empty(), "{policy}:\n{plan}");
-            assert_eq!(plan.failure.map(|f| f.message), Some("pvc data-web-1 is being deleted".into()), "{policy}");
+            let failures: Vec<String> = plan.failures.into_iter().map(|f| f.message).collect();
+            assert_eq!(failures, ["pvc data-web-1 is being deleted"], "{policy}");
             cluster.wait(SignedDuration::from_secs(60));
         }
         cluster.claims.remove("data-web-1");
