@@ -12,6 +12,7 @@ use kube::{
     runtime::{
         WatchStreamExt,
         reflector::{ObjectRef, store},
+        utils::Backoff,
         watcher,
     },
 };
@@ -28,13 +29,36 @@ use tracing::{error, info, warn};
 /// A watch is tried again every second or so; what is wrong is said again after this, if it is still the same.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
 
+/// The longest pause before a watch is tried again. Watches that come back at different times show different worlds: with
+/// kube's own 30 s, pods of a set that was deleted during an outage were made, and collected, over and over until the watch of
+/// sets was back as well.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Kube's pauses, with a shorter longest one.
+struct Pauses(watcher::DefaultBackoff);
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.0.next().map(|pause| pause.min(LONGEST_PAUSE))
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+}
+
 /// A stream of events that reports its errors and goes on: retries are its own.
 fn watch<K>(client: &Client) -> impl Stream<Item = watcher::Event<K>> + Send + use<K>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
     // The default list is a consistent read; the freshness gate relies on that.
-    let events = watcher(Api::<K>::all(client.clone()), watcher::Config::default()).default_backoff();
+    let events = watcher(Api::<K>::all(client.clone()), watcher::Config::default());
+    let events = events.backoff(Pauses(watcher::DefaultBackoff::default()));
     let mut reported: Option<(String, Instant)> = None;
     events.filter_map(move |event| {
         let event = match event {

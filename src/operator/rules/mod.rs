@@ -156,6 +156,16 @@ impl Server {
         }
     }
 
+    /// Breaks all watches.
+    pub fn breaks(&self) {
+        lock(&self.0.watches).clear();
+    }
+
+    /// How many kinds are watched.
+    pub fn watched(&self) -> usize {
+        lock(&self.0.watches).values().filter(|all| all.iter().any(|watch| !watch.is_closed())).count()
+    }
+
     /// The most writes that were under way at a time.
     pub fn most_at_once(&self) -> usize {
         self.0.most.load(Ordering::SeqCst)
@@ -175,7 +185,9 @@ impl Server {
             _ => parts[object + 1..].join("/"),
         };
         if head.method == Method::GET && query.contains("watch=") {
-            return self.watch(&plural);
+            let call = Call { words: format!("WATCH {plural}/"), body: Value::Null };
+            let refused = (self.0.answers)(&call);
+            return refused.map_or_else(|| self.watch(&plural), |(code, body)| respond(code, stream::iter([body])));
         }
         let method = match &head.method {
             &Method::GET if name.is_empty() => "LIST",

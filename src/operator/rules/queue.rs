@@ -66,6 +66,25 @@ async fn s_8_1_no_pass_before_every_cache_is_filled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn n_13_after_an_outage_all_watches_are_back_within_seconds_of_each_other() {
+    let (away, is_away) = watch::channel(false);
+    let answers = move |call: &Call| {
+        let read = call.words.starts_with("WATCH") || call.words.starts_with("LIST");
+        (read && *is_away.borrow()).then(|| status(503, "ServiceUnavailable", "away"))
+    };
+    let running = Running::start(Server::new(answers, Duration::ZERO), 5, true);
+    running.after(60 * SECOND).await;
+    assert_eq!(running.server.watched(), 5);
+    away.send_replace(true);
+    running.server.breaks();
+    running.after(600 * SECOND).await;
+    assert_eq!(running.server.watched(), 0);
+    away.send_replace(false);
+    running.after(6 * SECOND).await;
+    assert_eq!(running.server.watched(), 5, "of five kinds");
+}
+
+#[tokio::test(start_paused = true)]
 async fn s_8_12_no_pass_before_the_lease_is_held() {
     let server = well();
     server.holds("ordinalsets", named("web"));
