@@ -152,7 +152,8 @@ async fn s_8_2_each_event_of_a_set_wakes_it_and_its_end_ends_it() {
 // also: N-14, S-4.1
 #[tokio::test(start_paused = true)]
 async fn o_15_a_set_that_cannot_be_read_is_told_and_skipped() {
-    let spoil: [(&str, fn(&mut Value)); 4] = [
+    type Spoil = fn(&mut Value);
+    let spoil: [(&str, Spoil); 4] = [
         ("a number that is none", |s| s["spec"]["replicas"] = "three".into()),
         ("no template", |s| s["spec"]["template"] = 5.into()),
         ("an operator that is none", |s| {
