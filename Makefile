@@ -25,7 +25,7 @@ vectors: ## Decisions of the built-in controller against the planner's; VECTORS=
 
 live: control-plane ## Tests against a real API server
 	$(CARGO) build --quiet --locked --package ordinal --bin ordinal
-	$(CARGO) test --locked --package ordinal-tests --test live
+	$(CARGO) test --locked --package ordinal-tests --test live -- --test-threads=6
 
 live-one: control-plane ## One live test, by any part of its name: make live-one TEST=canary
 	$(CARGO) test --locked --package ordinal-tests --test live -- $(TEST)

@@ -54,14 +54,15 @@ impl Caches {
         (kind, self.horizon(kind).mark(resource_version))
     }
 
-    /// Whether all of a set's writes are in the caches.
-    pub fn have(&self, namespace: &str, writes: &Writes) -> bool {
+    /// The cache that does not have all of a set's writes yet, if there is one.
+    pub fn lagging(&self, namespace: &str, writes: &Writes) -> Option<Kind> {
         let gone = |name: &str, uid: &str| {
             let pod = self.pods.get(&Key { namespace: namespace.to_owned(), name: name.to_owned() });
             pod.is_none_or(|pod| pod.uid != uid || pod.is_terminating())
         };
-        writes.marks.iter().all(|(kind, mark)| self.horizon(*kind).has(mark))
-            && writes.deleted.iter().all(|(name, uid)| gone(name, uid))
+        let unseen = writes.marks.iter().find(|(kind, mark)| !self.horizon(*kind).has(mark));
+        let there = || writes.deleted.iter().any(|(name, uid)| !gone(name, uid));
+        unseen.map(|(kind, _)| *kind).or_else(|| there().then_some(Kind::Pod))
     }
 
     fn horizon(&self, kind: Kind) -> &crate::freshness::Horizon {

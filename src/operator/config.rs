@@ -73,7 +73,7 @@ pub struct Run {
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
     pub retry_period: Duration,
 
-    /// Where /healthz and /readyz are served.
+    /// Where /healthz, /readyz and /metrics are served.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     pub health_bind_address: SocketAddr,
 

@@ -6,6 +6,7 @@ use crate::{
     events::Events,
     executor::Executor,
     kinds::Observed,
+    metrics::Metrics,
     reconcile::{Context, Gate, reconcile, retry},
     sets::Sets,
     watch,
@@ -42,6 +43,8 @@ pub struct Parts {
     pub client: Client,
     /// Where events go.
     pub events: Events,
+    /// What is measured.
+    pub metrics: Metrics,
     /// How many passes at a time.
     pub workers: NonZeroU16,
     /// Whether this operator leads.
@@ -55,7 +58,7 @@ pub async fn run(
     writer: store::Writer<Observed>,
     stop: impl Future<Output = ()> + Send + Sync + Clone + 'static,
 ) {
-    let Parts { client, events, workers, leading } = parts;
+    let Parts { client, events, metrics, workers, leading } = parts;
     let (wake, woken) = mpsc::unbounded();
     let watches: [JoinHandle<()>; 4] = [
         tokio::spawn(watch::drive(client.clone(), caches.pods.clone(), caches.sets.clone(), wake.clone())),
@@ -68,6 +71,7 @@ pub async fn run(
     let context = Arc::new(Context {
         executor: Executor::new(client.clone(), caches.clone(), events.clone()),
         book: Book::default(),
+        metrics,
         caches: caches.clone(),
         events,
         open,
@@ -83,7 +87,7 @@ pub async fn run(
                 Ok((set, action)) => debug!(%set, ?action, "pass ended"),
                 Err(ControllerError::ObjectNotFound(set)) => {
                     let namespace = set.namespace.unwrap_or_default();
-                    forgetful.book.forget(&crate::cache::Key { namespace, name: set.name });
+                    forgetful.forget(&crate::cache::Key { namespace, name: set.name });
                 }
                 Err(ControllerError::ReconcilerFailed(error, set)) => {
                     warn!(namespace = set.namespace, set = set.name, "pass failed, trying again: {error}");

@@ -16,6 +16,7 @@ mod executor;
 mod freshness;
 mod kinds;
 mod leader;
+mod metrics;
 mod outcome;
 mod reconcile;
 #[cfg(test)]
@@ -83,7 +84,8 @@ async fn operate(run: Run) -> Result<End, String> {
     let identity = identity(&run);
 
     let (caches, writer) = controller::caches();
-    tokio::spawn(server::serve(listener, caches.clone()));
+    let metrics = metrics::Metrics::default();
+    tokio::spawn(server::serve(listener, caches.clone(), metrics.clone()));
     let events = events::Events::spawn(client.clone(), &identity);
     let stop = stop_signal()?.shared();
 
@@ -97,7 +99,8 @@ async fn operate(run: Run) -> Result<End, String> {
         tokio::spawn(is_drained.map(|_| true))
     };
 
-    let parts = controller::Parts { client, events: events.clone(), workers: run.workers, leading: is_leading };
+    let parts =
+        controller::Parts { client, events: events.clone(), metrics, workers: run.workers, leading: is_leading };
     let work = controller::run(parts, caches, writer, stop.clone());
     let bounded = async {
         tokio::select! {

@@ -7,6 +7,7 @@ use crate::{
     events::{Events, Subject},
     executor::{Executor, Report},
     kinds::Observed,
+    metrics::Metrics,
     outcome::Failure,
     sets::object_ref,
 };
@@ -38,10 +39,20 @@ pub struct Context {
     pub executor: Executor,
     /// What is remembered of each set.
     pub book: Book,
+    /// What is measured.
+    pub metrics: Metrics,
     /// For sets that cannot be planned for.
     pub events: Events,
     /// Whether passes may run: caches filled, lease held.
     pub open: watch::Receiver<Gate>,
+}
+
+impl Context {
+    /// A set is gone.
+    pub fn forget(&self, key: &Key) {
+        self.book.forget(key);
+        self.metrics.forget(key);
+    }
 }
 
 /// Whether passes may run.
@@ -78,7 +89,7 @@ pub async fn reconcile(observed: Arc<Observed>, context: Arc<Context>) -> Result
     let key = Key::of(&*observed);
     // The gate may have been shut for long.
     let Some(observed) = context.caches.sets.store.get(&object_ref(&key)) else {
-        context.book.forget(&key);
+        context.forget(&key);
         return Ok(Action::await_change());
     };
     match &observed.set {
@@ -101,8 +112,9 @@ pub fn retry(observed: Arc<Observed>, error: &Error, context: Arc<Context>) -> A
 
 async fn pass(key: Key, set: &Arc<Set>, context: &Context) -> Result<Action, Error> {
     let mut notes = context.book.read(&key, &set.uid);
-    if !context.caches.have(&set.namespace, &notes.writes) {
-        debug!("the caches do not have the last pass's writes yet");
+    if let Some(kind) = context.caches.lagging(&set.namespace, &notes.writes) {
+        debug!(cache = ?kind, "the caches do not have the last pass's writes yet");
+        context.metrics.stale_pass(kind);
         return Ok(Action::requeue(STALE_PAUSE));
     }
     notes.writes = Default::default();
@@ -113,6 +125,7 @@ async fn pass(key: Key, set: &Arc<Set>, context: &Context) -> Result<Action, Err
         return Err(Error { what: "the planner panicked: a defect, please report it".into(), retry_after: None });
     };
     debug!("{plan}");
+    context.metrics.budget(set, plan.budget);
     let mut report = context.executor.execute(set, &plan).await;
 
     let mut status = plan.status.clone();

@@ -20,12 +20,30 @@ pub struct Plan {
     pub failures: Vec<Failure>,
     /// What the set waits for, if for a pod.
     pub wait: Option<Wait>,
+    /// What the set may do without.
+    pub budget: Budget,
     /// When to look again without being woken.
     pub requeue_after: Option<SignedDuration>,
     /// Claims whose retention policy is ignored because of somebody else's controller reference (S-5.6).
     pub conflicting_claims: Vec<String>,
     /// To be handed to the next plan.
     pub memory: Memory,
+}
+
+/// How many slots may be unavailable, and how many are (O-8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// `maxUnavailable` as a number of slots, at least 1.
+    pub max_unavailable: i32,
+    /// Slots without a pod, or with one that is unavailable.
+    pub unavailable: i32,
+}
+
+impl Budget {
+    /// How many available pods may go now.
+    pub fn left(self) -> usize {
+        usize::try_from(self.max_unavailable.saturating_sub(self.unavailable)).unwrap_or(0)
+    }
 }
 
 /// A pod that the set waits for.

@@ -54,6 +54,7 @@ pub fn plan(s: &Snapshot) -> Plan {
     let recording = std::mem::take(&mut chosen.actions);
     let templates = &chosen.templates;
     let view = View::new(s, claimed);
+    let budget = rollout::budget(&view);
     let service = service::judge(s);
 
     let mut memory = s.memory.clone();
@@ -66,11 +67,11 @@ pub fn plan(s: &Snapshot) -> Plan {
     let rollout = if set.deleting || scaling.stopped {
         rollout::Rollout::default()
     } else {
-        rollout::roll_out(&view, templates, &memory)
+        rollout::roll_out(&view, templates, &memory, budget)
     };
 
     let mut status = status::count(&view, templates, chosen.collision_count);
-    let progress = status::Progress { templates, scaling: &scaling, memory: &memory, service: service.ready };
+    let progress = status::Progress { templates, scaling: &scaling, memory: &memory, budget, service: service.ready };
     status::judge(&view, &progress, &mut status);
 
     let used = |revision: &str| view.claimed.iter().any(|pod| pod.revision() == revision);
@@ -86,7 +87,7 @@ pub fn plan(s: &Snapshot) -> Plan {
     stages.extend(rollout.stages);
     stages.extend(Stage::one_by_one(StageKind::History, history));
     let templates = chosen.templates;
-    Plan { stages, status, templates, wait, failures, requeue_after, conflicting_claims: conflicting, memory }
+    Plan { stages, status, templates, wait, failures, budget, requeue_after, conflicting_claims: conflicting, memory }
 }
 
 /// The earliest moment at which time alone changes the plan.

@@ -1,7 +1,7 @@
 //! Phase D: which pods go because they are not at the update revision (S-4.6 to S-4.9), and the dry run before (O-4).
 
 use crate::{
-    action::{Action, Stage, StageKind, Templates, Which, Why},
+    action::{Action, Budget, Stage, StageKind, Templates, Which, Why},
     name,
     scale::revision_of,
     snapshot::{Memory, Pod, Verdict},
@@ -18,9 +18,9 @@ pub(crate) struct Rollout {
     pub retry_at: Option<Timestamp>,
 }
 
-pub(crate) fn roll_out(view: &View<'_>, templates: &Templates, memory: &Memory) -> Rollout {
+pub(crate) fn roll_out(view: &View<'_>, templates: &Templates, memory: &Memory, budget: Budget) -> Rollout {
     let mut rollout = Rollout::default();
-    let going = outdated_to_delete(view, templates);
+    let going = outdated_to_delete(view, templates, budget);
     if going.is_empty() {
         return rollout;
     }
@@ -56,7 +56,7 @@ fn lowest_affected(view: &View<'_>, templates: &Templates) -> Option<i32> {
 }
 
 /// The pods to delete now, in order, within the budget.
-fn outdated_to_delete<'a>(view: &View<'a>, templates: &Templates) -> Vec<&'a Pod> {
+fn outdated_to_delete<'a>(view: &View<'a>, templates: &Templates, budget: Budget) -> Vec<&'a Pod> {
     if view.set.spec.update_strategy.type_ == UpdateStrategyType::OnDelete {
         return Vec::new();
     }
@@ -66,22 +66,19 @@ fn outdated_to_delete<'a>(view: &View<'a>, templates: &Templates) -> Vec<&'a Pod
         view.slots.iter().rev().filter(|(o, _)| view.set.is_in_update_range(*o)).map(|(_, p)| *p).collect();
     candidates.retain(|pod| is_outdated(pod) && !pod.is_terminating() && !pod.has_ended());
 
-    let max = max_unavailable(view);
-    let unavailable = view.unavailable_slots();
-    let budget = usize::try_from(max - unavailable).unwrap_or(0);
     if !view.set.parallel() {
-        candidates.truncate(budget);
+        candidates.truncate(budget.left());
         return candidates;
     }
     // Parallel: broken outdated pods go without counting, they are part of what is unavailable; healthy ones within the
     // rest of the budget (S-4.9).
     let (broken, mut healthy): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|pod| !view.is_available(pod));
-    healthy.truncate(budget);
+    healthy.truncate(budget.left());
     broken.into_iter().chain(healthy).collect()
 }
 
-/// How many slots may be unavailable: a number, or a percentage of the replicas rounded down; at least 1 (O-8).
-pub(crate) fn max_unavailable(view: &View<'_>) -> i32 {
+/// The one ledger of what may be unavailable: a number, or a percentage of the replicas rounded down; at least 1 (O-8).
+pub(crate) fn budget(view: &View<'_>) -> Budget {
     let field = view.set.spec.update_strategy.rolling_update.as_ref().and_then(|r| r.max_unavailable.as_ref());
     let number = match field {
         None => 1,
@@ -91,5 +88,5 @@ pub(crate) fn max_unavailable(view: &View<'_>) -> i32 {
             i32::try_from((i64::from(view.set.replicas()).saturating_mul(percent)) / 100).unwrap_or(i32::MAX)
         }
     };
-    number.max(1)
+    Budget { max_unavailable: number.max(1), unavailable: view.unavailable_slots() }
 }

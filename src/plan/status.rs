@@ -1,9 +1,9 @@
 //! The status: counters (S-6.3), completion (S-3.8, O-11), conditions and blocked pods (O-10).
 
 use crate::{
-    action::{Template, Templates, Wait},
+    action::{Budget, Template, Templates, Wait},
     blocked,
-    rollout::{max_unavailable, verdict},
+    rollout::verdict,
     scale::Scaling,
     snapshot::{Memory, Pod, Verdict},
     view::View,
@@ -52,6 +52,7 @@ pub(crate) struct Progress<'a> {
     pub templates: &'a Templates,
     pub scaling: &'a Scaling,
     pub memory: &'a Memory,
+    pub budget: Budget,
     /// Status, reason, message of ServiceReady; absent when the set names no Service.
     pub service: Option<(bool, &'static str, String)>,
 }
@@ -65,7 +66,7 @@ pub(crate) fn judge(view: &View<'_>, progress: &Progress<'_>, status: &mut Ordin
     };
 
     let replicas = view.set.replicas();
-    let needed = replicas.saturating_sub(max_unavailable(view)).max(replicas.min(1));
+    let needed = replicas.saturating_sub(progress.budget.max_unavailable).max(replicas.min(1));
     let available = status.available_replicas;
     let enough = available >= needed;
     let reason = if enough { "EnoughReplicas" } else { "TooFewReplicas" };

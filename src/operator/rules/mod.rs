@@ -14,6 +14,7 @@ use crate::{
     events::Events,
     executor::Executor,
     kinds::Observed,
+    metrics::Metrics,
     reconcile::{Context, Error, Gate, reconcile},
     sets::object_ref,
 };
@@ -293,6 +294,7 @@ impl Bench {
             caches: caches.clone(),
             executor: Executor::new(server.client(), caches.clone(), events.clone()),
             book: Book::default(),
+            metrics: Metrics::default(),
             events,
             open,
         });

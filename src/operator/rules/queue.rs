@@ -4,6 +4,7 @@ use super::{Call, Server, set, status};
 use crate::{
     controller::{self, Parts},
     events::Events,
+    metrics::Metrics,
 };
 use serde_json::{Value, json};
 use std::{num::NonZeroU16, time::Duration};
@@ -22,7 +23,7 @@ impl Running {
         let client = server.client();
         let events = Events::spawn(client.clone(), "queue");
         let workers = NonZeroU16::new(workers).expect("workers");
-        let parts = Parts { client, events, workers, leading: is_leading };
+        let parts = Parts { client, events, metrics: Metrics::default(), workers, leading: is_leading };
         tokio::spawn(controller::run(parts, caches, writer, std::future::pending()));
         Self { server, leading }
     }

@@ -2,6 +2,7 @@
 
 mod lease;
 mod load;
+mod metrics;
 mod missing;
 mod usage;
 
