@@ -129,6 +129,8 @@ impl ControlPlane {
                 flag("root-ca-file", &certs.ca),
                 "--enable-hostpath-provisioner=true".into(),
                 "--allocate-node-cidrs=false".into(),
+                // A test that waits for an autoscaler would wait for its 15 s.
+                "--horizontal-pod-autoscaler-sync-period=1s".into(),
                 // Ours replaces the first; the second would want leases of nodes that a test plays itself; the others want
                 // cluster-wide keys and addresses.
                 "--controllers=*,-statefulset-controller,-node-lifecycle-controller,-node-ipam-controller,\
