@@ -182,6 +182,57 @@ async fn s_7_7_a_stored_recreate_is_reported_and_its_pods_are_left_alone() -> Ou
     Ok(())
 }
 
+/// What no schema would let in today: each is reported where it cannot be read, none has pods, and the others live.
+// also: N-14
+#[tokio::test]
+async fn o_15_sets_that_cannot_be_read_harm_only_themselves() -> Outcome {
+    let legacy = legacy().await?;
+    let ns = legacy.control_plane.namespace("unreadable").await?;
+    let broken = [
+        ("no-spec", json!(null)),
+        ("no-fields", json!({})),
+        ("text-for-a-number", json!({"minReadySeconds": "3"})),
+        ("a-number-too-large", json!({"revisionHistoryLimit": 3_000_000_000_u64})),
+        ("no-selector", json!({"selector": null})),
+        ("empty-selector", json!({"selector": {}})),
+        ("bad-operator", json!({"selector": {"matchExpressions": [{"key": "a", "operator": "Like"}]}})),
+        ("text-for-a-template", json!({"template": "nginx"})),
+        ("unknown-policy", json!({"podManagementPolicy": "Random"})),
+        ("a-list-for-claims", json!({"volumeClaimTemplates": {"data": {}}})),
+    ];
+    let loose = legacy.loosen().await?;
+    for (name, spec) in &broken {
+        let mut object = set(name, 1, spec.clone());
+        match spec.as_object().map(serde_json::Map::len) {
+            None => object["spec"] = Value::Null,
+            Some(0) => object["spec"] = json!({}),
+            Some(_) => {}
+        }
+        stored_loosely(&ns, object).await?;
+    }
+    ns.create_set(set("good", 2, json!({}))).await?;
+    ns.settled("good").await?;
+    for (name, _) in &broken {
+        ns.eventually(SOON, &format!("an event says that {name} is skipped"), async || {
+            let notes = ns.notes(name, "InvalidSet").await?;
+            Ok(Look::when(notes.iter().any(|n| n.contains("skipped: ")), || format!("{notes:?}")))
+        })
+        .await?;
+    }
+    legacy.tighten(&ns, loose).await?;
+    ns.patch_set("good", image("nginx:2")).await?;
+    ns.settled("good").await?;
+    let pods = ns.pods().list(&Default::default()).await?.items;
+    assert!(pods.iter().all(|pod| pod.name_any().starts_with("good-")), "{:?}", pods.iter().map(|p| p.name_any()));
+    // They can be mended, or go.
+    ns.patch_set("text-for-a-number", json!({"spec": {"minReadySeconds": 1}})).await?;
+    ns.settled("text-for-a-number").await?;
+    for (name, _) in &broken {
+        ns.delete_set(name).await?;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn s_4_10_recreate_is_refused_as_where_its_gate_is_off() -> Outcome {
     let ns = ControlPlane::shared().await?.namespace("no-recreate").await?;
