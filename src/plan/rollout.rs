@@ -61,10 +61,10 @@ fn outdated_to_delete<'a>(view: &View<'a>, templates: &Templates, budget: Budget
         return Vec::new();
     }
     let is_outdated = |pod: &Pod| pod.revision() != templates.update.revision;
-    // Highest first. A pod that has ended was seen to in phase A, and is not deleted twice (O-5).
+    // Highest first.
     let mut candidates: Vec<&Pod> =
         view.slots.iter().rev().filter(|(o, _)| view.set.is_in_update_range(*o)).map(|(_, p)| *p).collect();
-    candidates.retain(|pod| is_outdated(pod) && !pod.is_terminating() && !pod.has_ended());
+    candidates.retain(|pod| is_outdated(pod) && !pod.is_terminating());
 
     if !view.set.parallel() {
         candidates.truncate(budget.left());
@@ -74,7 +74,9 @@ fn outdated_to_delete<'a>(view: &View<'a>, templates: &Templates, budget: Budget
     // rest of the budget (S-4.9).
     let (broken, mut healthy): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|pod| !view.is_available(pod));
     healthy.truncate(budget.left());
-    broken.into_iter().chain(healthy).collect()
+    // A pod that has ended was seen to in phase A, and is not deleted twice (O-5). It has its part of the budget, ready as it
+    // may still seem: it goes.
+    broken.into_iter().chain(healthy).filter(|pod| !pod.has_ended()).collect()
 }
 
 /// The one ledger of what may be unavailable: a number, or a percentage of the replicas rounded down; at least 1 (O-8).

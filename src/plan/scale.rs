@@ -135,10 +135,12 @@ fn repair(
 ) -> Result<(), String> {
     let identity = pod::identity_matches(view.set, ordinal, existing);
     let storage = pod::storage_matches(view.set, &view.claim_templates, ordinal, existing);
-    let pod_ref = PodRef::from(existing);
+    // By the name that it shall have (S-2.7).
+    let name = name::pod(&view.set.name, ordinal);
+    let pod_ref = PodRef { name: &name, uid: &existing.uid };
     if !pending {
         if !storage {
-            claim::create_missing(view, ordinal, &existing.name, actions)?;
+            claim::create_missing(view, ordinal, &name, actions)?;
         }
         let changes = actions.len();
         actions.extend(claim::owner_changes(view, ordinal, &pod_ref));
@@ -147,7 +149,6 @@ fn repair(
         }
     }
     if !identity || !storage {
-        let name = name::pod(&view.set.name, ordinal);
         let uid = existing.uid.clone();
         actions.push(Action::UpdatePod { name, uid, ordinal, labels: !identity, volumes: !storage });
     }
