@@ -1,6 +1,6 @@
 //! S-2.1 to S-2.4, S-2.6, S-2.7: names, labels, and what a pod is made of.
 
-use crate::fixture::{NOTHING, by_set, fresh, pod, pods, set, template, text};
+use crate::fixture::{NOTHING, by_set, claim, fresh, pod, pods, reference, set, template, text};
 use serde_json::json;
 
 #[test]
@@ -199,6 +199,15 @@ fn s_2_7_nothing_else_is_checked() {
 fn s_2_7_a_pod_with_a_padded_name_is_updated_under_the_canonical_one() {
     let world = set(1).with(pod(0).named("web-00"));
     assert_eq!(world.does(), ["repair labels of pod web-0"], "which does not exist, so that the server refuses it");
+}
+
+// also: S-2.7, S-5.6
+#[test]
+fn s_2_9_claims_of_a_pod_with_a_padded_name_are_repaired_by_the_canonical_one() {
+    let owner = reference("v1", "Pod", "web-0", "padded");
+    let world = set(1).claims(&["data"]).retention("Delete", "Delete");
+    let world = world.with(pod(0).named("web-00").uid("padded")).with(claim(0).owner(owner));
+    assert_eq!(world.owners_after("data-web-0"), ["OrdinalSet set"], "its reference is known as such, and taken off");
 }
 
 // also: S-2.9

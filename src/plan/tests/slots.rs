@@ -1,6 +1,6 @@
 //! S-4.2 to S-4.4: the slots, under both policies.
 
-use crate::fixture::{NOTHING, PodBuilder, World, by_pod, claim, pod, pods, set};
+use crate::fixture::{NOTHING, PodBuilder, World, by_pod, claim, pod, pods, pods_at, set};
 use ordinal_plan::action::{Pace, StageKind};
 
 /// A set of three whose middle slot holds this pod, one slot too many above it, a claim per slot, and a new template:
@@ -258,6 +258,14 @@ fn s_4_19_a_failed_outdated_pod_is_deleted_once() {
         let world = set(3).was("old").parallel().with(pods(0..2)).with(pod(2).at("old").phase(phase));
         assert_eq!(world.deletes(), ["web-2"]);
     }
+}
+
+// also: O-5, S-4.9
+#[test]
+fn n_7_a_failed_pod_that_seems_ready_takes_its_part_of_the_budget() {
+    let failed = pod(2).at("old").status("phase", "Failed".into());
+    let world = set(3).was("old").parallel().with(pods_at("old", 0..2)).with(failed);
+    assert_eq!(world.deletes(), ["web-2"], "as it goes, no other may");
 }
 
 #[test]
