@@ -368,6 +368,8 @@ fn o_9_its_own_service_is_brought_up_to_date_at_most_once_a_minute() {
     let mut mended = wrong();
     mended.memory.service_mended = Some(at(59));
     assert_eq!((mended.does(), mended.looks_again_in()), (vec![], Some(1.0)));
+    mended.memory.service_mended = Some(at(60));
+    assert_eq!(mended.does(), ["update service web"]);
     assert_eq!(with_service(service().own()).does(), NOTHING);
     assert_eq!(wrong().deleting().does(), NOTHING);
 }
@@ -423,6 +425,13 @@ fn o_7_failures_are_counted_per_slot_and_once_per_pod() {
     let world = world.with([pod(0).failed().age(5).uid("next"), pod(1).failed().age(5)]).spec("replicas", 2).parallel();
     let slots = world.plan().memory.failures.slots;
     assert_eq!((slots[&0].count, slots[&1].count), (4, 1));
+}
+
+#[test]
+fn o_7_a_young_pod_that_runs_or_is_going_already_is_no_failure() {
+    for harmless in [pod(0).age(5), pod(0).unready().age(5), pod(0).failed().age(5).terminating()] {
+        assert_eq!(set(1).with(harmless).plan().memory.failures.slots.len(), 0);
+    }
 }
 
 #[test]
