@@ -290,112 +290,11 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::{Claim, Memory, Pod, Set, Snapshot};
-    use ordinal_api::lite;
-    use serde_json::{Value, json};
-    use std::sync::Arc;
 
     #[test]
     fn s_4_11_batches_double_up_to_500() {
         let mut batch = Batch::default();
         let starts: Vec<usize> = (0..2100).filter(|_| batch.take_one()).collect();
         assert_eq!(starts, [0, 1, 3, 7, 15, 31, 63, 127, 255, 511, 1011, 1511, 2011]);
-    }
-
-    /// A Parallel set of 5 pods with a claim each, and what is there of it. Pods are at the update revision and healthy.
-    fn snapshot(retention: Value, pods: Vec<Value>, claims: Vec<Value>) -> Snapshot {
-        let template = json!({"metadata": {"labels": {"app": "web"}}, "spec": {}});
-        let data = crate::revision::data(&template);
-        let set = serde_json::from_value(json!({
-            "apiVersion": "apps.ordinal.dev/v1", "kind": "OrdinalSet", "metadata": {"name": "web", "uid": "set"},
-            "spec": {
-                "replicas": 5,
-                "podManagementPolicy": "Parallel",
-                "selector": {"matchLabels": {"app": "web"}},
-                "template": template,
-                "persistentVolumeClaimRetentionPolicy": retention,
-                "volumeClaimTemplates": [{"metadata": {"name": "data"}}],
-            },
-        }));
-        let set = Set::new(set.expect("a set")).expect("it can be planned for");
-        let revision = crate::revision::desired(&set, "web-1", &crate::revision::hash(&data, 0), 1);
-        let pod = |mut pod: Value| {
-            pod["metadata"]["ownerReferences"] = json!([set.controller_ref()]);
-            pod["metadata"]["labels"]["app"] = "web".into();
-            pod["metadata"]["labels"]["controller-revision-hash"] = "web-1".into();
-            pod["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
-            Arc::new(Pod::from(&serde_json::from_value::<lite::Pod>(pod).expect("a pod")))
-        };
-        let claim = |claim| Arc::new(Claim::from(&serde_json::from_value::<lite::Claim>(claim).expect("a claim")));
-        Snapshot {
-            now: "2026-01-01T00:00:00Z".parse().expect("a time"),
-            pods: pods.into_iter().map(pod).collect(),
-            claims: claims.into_iter().map(claim).collect(),
-            revisions: vec![Arc::new(serde_json::from_value::<lite::Revision>(revision).expect("a revision").into())],
-            service: None,
-            memory: Memory::default(),
-            set: Arc::new(set),
-        }
-    }
-
-    fn terminating(ordinal: i32) -> Value {
-        json!({"metadata": {"name": format!("data-web-{ordinal}"), "deletionTimestamp": "2026-01-01T00:00:00Z"}})
-    }
-
-    // also: S-5.2, N-6
-    #[test]
-    fn s_4_11_each_pod_of_a_failing_batch_has_its_own_failure() {
-        // The batches are 0; 1 and 2; 3 and 4.
-        let plan = crate::plan(&snapshot(json!({}), Vec::new(), vec![terminating(1), terminating(2), terminating(3)]));
-        let failure = |pod: &str| Failure {
-            pod: Some(FailedPod::Create(pod.into())),
-            message: format!("pvc data-{pod} is being deleted"),
-        };
-        assert_eq!(plan.failures, [failure("web-1"), failure("web-2")], "{plan}");
-    }
-
-    // also: S-2.7, S-2.8
-    #[test]
-    fn s_2_9_a_repair_writes_what_is_wrong_and_nothing_else() {
-        let volume = json!({"name": "data", "persistentVolumeClaim": {"claimName": "data-web-0"}});
-        let label = json!({"statefulset.kubernetes.io/pod-name": "web-0"});
-        let repairs = |labels: &Value, volumes: Value| -> Vec<(bool, bool)> {
-            let pod = json!({"metadata": {"name": "web-0", "labels": labels}, "spec": {"volumes": volumes}});
-            let plan = crate::plan(&snapshot(json!({}), vec![pod], Vec::new()));
-            let repair = |action: &Action| match action {
-                Action::UpdatePod { labels, volumes, .. } => Some((*labels, *volumes)),
-                _ => None,
-            };
-            plan.actions().filter_map(repair).collect()
-        };
-        assert_eq!(repairs(&label, json!([volume])), [], "nothing is wrong, though the pod-index label is missing");
-        assert_eq!(repairs(&label, json!([])), [(false, true)]);
-        assert_eq!(repairs(&json!({}), json!([volume])), [(true, false)]);
-        assert_eq!(repairs(&json!({}), json!([])), [(true, true)]);
-    }
-
-    // also: S-7.2, S-7.3
-    #[test]
-    fn s_2_9_a_repair_that_a_claim_prevents_is_told_of_the_pod() {
-        let pod = json!({"metadata": {"name": "web-0"}});
-        let plan = crate::plan(&snapshot(json!({}), vec![pod], vec![terminating(0)]));
-        let message = "pvc data-web-0 is being deleted".to_owned();
-        assert_eq!(plan.failures, [Failure { pod: Some(FailedPod::Update("web-0".into())), message }], "{plan}");
-    }
-
-    // also: S-7.3
-    #[test]
-    fn s_5_6_a_condemned_pods_conflict_is_told_when_its_claims_change() {
-        let foreign = json!({"apiVersion": "x/v1", "kind": "X", "name": "x", "uid": "x", "controller": true});
-        let conflicts = |more: Option<Value>| {
-            let owners: Vec<_> = [foreign.clone()].into_iter().chain(more).collect();
-            let claim = json!({"metadata": {"name": "data-web-7", "ownerReferences": owners}});
-            let pod = json!({"metadata": {"name": "web-7", "uid": "p7"}});
-            let retention = json!({"whenDeleted": "Delete", "whenScaled": "Delete"});
-            crate::plan(&snapshot(retention, vec![pod], vec![claim])).conflicting_claims
-        };
-        assert_eq!(conflicts(None), Vec::<String>::new(), "nothing of ours to take off");
-        let ours = json!({"apiVersion": "v1", "kind": "Pod", "name": "web-7", "uid": "p7", "controller": true});
-        assert_eq!(conflicts(Some(ours)), ["data-web-7"]);
     }
 }

@@ -1,6 +1,7 @@
 //! S-2.1 to S-2.4, S-2.6, S-2.7: names, labels, and what a pod is made of.
 
 use crate::fixture::{NOTHING, by_set, claim, fresh, pod, pods, reference, set, template, text};
+use ordinal_plan::action::FailedPod;
 use serde_json::json;
 
 #[test]
@@ -210,6 +211,14 @@ fn s_2_9_claims_of_a_pod_with_a_padded_name_are_repaired_by_the_canonical_one() 
     assert_eq!(world.owners_after("data-web-0"), ["OrdinalSet set"], "its reference is known as such, and taken off");
 }
 
+// also: S-2.8, S-7.2
+#[test]
+fn s_2_9_a_repair_that_a_claim_prevents_is_told_of_the_pod() {
+    let world = set(1).claims(&["data"]).with(claim(0).deleting()).with(pod(0).bare());
+    assert_eq!((world.does(), world.fails()), (vec![], "pvc data-web-0 is being deleted".into()));
+    assert_eq!(world.plan().failures[0].pod, Some(FailedPod::Update("web-0".into())));
+}
+
 // also: S-2.9
 #[test]
 fn s_2_8_a_pod_without_its_volumes_is_updated_and_gets_its_claims() {
@@ -219,5 +228,8 @@ fn s_2_8_a_pod_without_its_volumes_is_updated_and_gets_its_claims() {
         let world = set(1).claims(&["data"]).with(broken);
         assert_eq!(world.does(), ["create claim data-web-0", "repair volumes of pod web-0"]);
     }
+    let both = pod(0).bare().without_label("statefulset.kubernetes.io/pod-name");
+    let world = set(1).claims(&["data"]).with(claim(0)).with(both);
+    assert_eq!(world.does(), ["repair labels and volumes of pod web-0"]);
     assert_eq!(set(2).claims(&["data"]).with(pods(0..2)).does(), NOTHING, "a missing claim alone is not looked for");
 }

@@ -204,8 +204,8 @@ fn n_9_the_checker_sees_a_write_to_what_somebody_else_controls() {
     assert_eq!(found(&world, StageKind::Condemned, vec![delete(0, Why::Condemned)]), ["N-9"]);
     let forget = Action::DeleteRevision { name: "web-x".into(), uid: "uid-of-x".into() };
     assert_eq!(found(&world, StageKind::History, vec![forget]), ["N-9"]);
-    let (name, uid) = ("web-0".into(), "uid-web-0".into());
-    let repair = Action::UpdatePod { name, uid, ordinal: 0, labels: true, volumes: false };
+    let repair =
+        Action::UpdatePod { name: "web-0".into(), uid: "uid-web-0".into(), ordinal: 0, labels: true, volumes: false };
     assert_eq!(found(&world, StageKind::Slots, vec![repair]), ["N-9"]);
 }
 

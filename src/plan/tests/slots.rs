@@ -1,7 +1,7 @@
 //! S-4.2 to S-4.4: the slots, under both policies.
 
 use crate::fixture::{NOTHING, PodBuilder, World, by_pod, claim, pod, pods, pods_at, set};
-use ordinal_plan::action::{Pace, StageKind};
+use ordinal_plan::action::{FailedPod, Pace, StageKind};
 
 /// A set of three whose middle slot holds this pod, one slot too many above it, a claim per slot, and a new template:
 /// what a pass does shows whether it went on.
@@ -238,6 +238,17 @@ fn s_4_11_a_failed_element_lets_its_batch_be_done_and_no_more() {
     let world = set(7).parallel().claims(&["data"]).with(claim(1).deleting()).with(pod(0));
     assert_eq!(world.creates(), ["web-2@web-new"]);
     assert_eq!(world.fails(), "pvc data-web-1 is being deleted");
+}
+
+// also: S-5.2, N-6
+#[test]
+fn s_4_11_each_pod_of_a_failing_batch_has_its_own_failure() {
+    // The batches are 0; 1 and 2; 3 and 4.
+    let world =
+        set(5).parallel().claims(&["data"]).with([claim(1).deleting(), claim(2).deleting(), claim(3).deleting()]);
+    assert_eq!(world.fails(), "pvc data-web-1 is being deleted; pvc data-web-2 is being deleted");
+    let failed: Vec<_> = world.plan().failures.into_iter().filter_map(|f| f.pod).collect();
+    assert_eq!(failed, [FailedPod::Create("web-1".into()), FailedPod::Create("web-2".into())]);
 }
 
 // also: S-6.7
