@@ -295,6 +295,9 @@ fn s_5_6_a_conflicting_controller_is_told_whenever_owners_are_seen_to_changed_or
     let running =
         set(1).claims(&["data"]).retention("Delete", "Retain").with(pod(0)).with(claim(0).owner(owner("boss", 0)));
     assert!(running.plan().conflicting_claims.is_empty(), "a settled pod's repair does not run, so nothing is told");
+    let repaired = set(1).claims(&["data"]).retention("Delete", "Retain").with(claim(0).owner(owner("boss", 0)));
+    let repaired = repaired.with(pod(0).without_label("statefulset.kubernetes.io/pod-name"));
+    assert_eq!(repaired.plan().conflicting_claims, ["data-web-0"]);
     let condemned =
         |has: &[&str]| table_world("Delete", "Delete", claim(OUT).owners(has.iter().map(|w| owner(w, OUT))));
     assert_eq!(condemned(&["boss", "set"]).plan().conflicting_claims, ["data-web-1"]);

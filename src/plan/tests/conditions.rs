@@ -151,6 +151,14 @@ fn o_10_blocked_unschedulable_in_the_schedulers_words_since_its_time() {
 }
 
 #[test]
+fn o_10_a_pod_that_is_not_to_be_scheduled_yet_is_not_unschedulable() {
+    for (status, reason) in [("False", "SchedulingGated"), ("True", "Unschedulable")] {
+        let scheduled = json!({"type": "PodScheduled", "status": status, "reason": reason, "message": "m"});
+        assert_eq!(set(1).with(pod(0).pending().condition(scheduled)).blocked(), NOTHING);
+    }
+}
+
+#[test]
 fn o_10_blocked_by_what_a_container_waits_for() {
     for (reason, shown) in [
         ("ImagePullBackOff", "ImagePullBackOff"),

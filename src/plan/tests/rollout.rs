@@ -275,6 +275,12 @@ fn n_12_a_healthy_pod_goes_only_after_a_dry_run() {
 fn o_4_the_pod_that_is_tried_is_the_lowest_to_be_replaced() {
     let world = set(4).was("old").partition(1).with(pods_at("old", 0..3)).with(pod(3)).untried();
     assert_eq!(world.does()[0], "try pod web-1 at the update revision");
+    let missing = set(4).was("old").parallel().max_unavailable(2).with(pods_at("old", 1..4)).untried();
+    assert!(
+        missing.does().contains(&"try pod web-0 at the update revision".into()),
+        "or created: {:?}",
+        missing.does()
+    );
 }
 
 // also: N-12
