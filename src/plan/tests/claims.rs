@@ -248,6 +248,28 @@ fn s_5_5_check_2_with_a_controller_of_others_ours_go_and_none_comes() {
 }
 
 #[test]
+fn s_5_5_ours_are_those_of_our_api_version_kind_and_name_alone() {
+    for (api_version, kind, name) in [
+        ("apps/v1", "StatefulSet", "web"),
+        ("apps.ordinal.dev/v1", "OrdinalSet", "other"),
+        ("apps.ordinal.dev/v1", "Other", "web"),
+        ("apps/v1", "OrdinalSet", "web"),
+        ("v1", "Pod", "web-7"),
+        ("v1", "Node", "web-0"),
+        ("v2", "Pod", "web-0"),
+    ] {
+        let mut other = reference(api_version, kind, name, "other");
+        let world = |other: &Value| table_world("Delete", "Delete", claim(IN).owners([other.clone(), by_pod(IN)]));
+        let kept = format!("{kind} other");
+        assert_eq!(world(&other).owners_after("data-web-0").join(", "), kept, "{other} controls");
+        other["controller"] = false.into();
+        let mut both = [kept, "OrdinalSet set".into()];
+        both.sort();
+        assert_eq!(world(&other).owners_after("data-web-0"), both, "{other} does not control");
+    }
+}
+
+#[test]
 fn s_5_5_check_2_counts_only_when_a_policy_deletes() {
     for ordinal in [IN, OUT] {
         cell("Retain", "Retain", ordinal, &["boss"], &["boss"]);
@@ -295,6 +317,8 @@ fn s_5_6_a_conflicting_controller_is_told_whenever_owners_are_seen_to_changed_or
     let running =
         set(1).claims(&["data"]).retention("Delete", "Retain").with(pod(0)).with(claim(0).owner(owner("boss", 0)));
     assert!(running.plan().conflicting_claims.is_empty(), "a settled pod's repair does not run, so nothing is told");
+    let changed = one("Delete", "Retain", 1, pod(0), &["boss", "set"]);
+    assert_eq!(changed.plan().conflicting_claims, ["data-web-0"]);
     let repaired = set(1).claims(&["data"]).retention("Delete", "Retain").with(claim(0).owner(owner("boss", 0)));
     let repaired = repaired.with(pod(0).without_label("statefulset.kubernetes.io/pod-name"));
     assert_eq!(repaired.plan().conflicting_claims, ["data-web-0"]);

@@ -117,6 +117,8 @@ fn o_10_stalled_when_the_server_would_not_run_the_revision() {
     let verdict = Verdict::Refused { message: "image: Required value".into(), count: 1, retry_at: at(-5) };
     world.memory.trial = Some(Trial { revision: "web-new".into(), generation: 1, verdict });
     stalls(&world, "PodRejected", "the API server would not run a pod of revision web-new: image: Required value");
+    let on_delete = world.on_delete();
+    assert_eq!(on_delete.condition("Stalled"), "False NotStalled", "nothing waits for it");
 }
 
 // also: S-4.13, S-12.1
@@ -227,6 +229,7 @@ fn o_10_blocked_when_terminating_past_its_grace() {
         "web-0 Terminating",
         "its grace period is over, and it is still there",
     );
+    assert_eq!(set(1).with(pod(0).grace_over_for(5)).looks_again_in(), None);
     let before = set(1).with(pod(0).grace_over_for(4));
     assert_eq!((before.blocked(), before.looks_again_in()), (vec![], Some(1.0)), "and it is looked at again then");
     assert_eq!(set(0).with(pod(0).grace_over_for(60)).blocked(), ["web-0 Terminating"], "condemned pods too");

@@ -70,6 +70,7 @@ fn s_6_3_available_replicas_counts_running_and_available() {
     let mut timeless = set(1).min_ready(10).with(pod(0));
     timeless.pods[0]["status"]["conditions"][0]["lastTransitionTime"] = json!(null);
     assert_eq!(timeless.status().available_replicas, 0, "without a time it is not available");
+    assert_eq!(timeless.min_ready(0).status().available_replicas, 1, "unless no time is asked for");
     let mut pending = set(1).with(pod(0).pending());
     pending.pods[0]["status"]["conditions"][0]["status"] = "True".into();
     assert_eq!(pending.status().available_replicas, 0);
