@@ -266,6 +266,15 @@ fn n_14_ordinals_beyond_32_bits_have_no_pods() {
 }
 
 #[test]
+fn n_14_a_typing_error_in_replicas_costs_5000_pods_a_pass() {
+    assert_eq!(set(i32::MAX).parallel().creates().len(), 5000);
+    assert_eq!(
+        set(i32::MAX).parallel().with(pods(0..10)).creates().last().map(String::as_str),
+        Some("web-5009@web-new")
+    );
+}
+
+#[test]
 fn n_14_times_that_make_no_sense_harm_nothing() {
     let world = |pod| set(1).min_ready(i32::MAX).with(pod);
     assert_eq!(world(pod(0).ready_for(0)).looks_again_in(), Some(f64::from(i32::MAX)));
