@@ -62,7 +62,7 @@ const EMPTY_STRING_COUNTS: &[&str] = &["apiGroup", "storageClassName", "volumeAt
 
 /// Objects that the API server fills in, or reads as absent, when they are empty. Other empty objects mean something:
 /// a label selector `{}` selects everything, an absent one nothing.
-const EMPTY_OBJECT_IS_ABSENT: &[&str] = &["metadata", "resources", "emptyDir"];
+const EMPTY_OBJECT_IS_ABSENT: &[&str] = &["metadata", "resources", "emptyDir", "preference"];
 
 fn drop_defaults(template: &mut Value) {
     let Some(spec) = template.get_mut("spec").and_then(Value::as_object_mut) else { return };
@@ -176,14 +176,14 @@ fn volume(volume: &mut Object) {
     }
 }
 
-/// Whether the image's tag is `latest`, written or implied; a digest without a tag is not.
+/// Whether the image's tag is `latest`, written or implied; a digest without a tag is not, nor is what no image can be
+/// called.
 fn is_latest(image: &str) -> bool {
     let (name, digest) = image.split_once('@').map_or((image, None), |(n, d)| (n, Some(d)));
     let last = name.rsplit('/').next().unwrap_or(name);
-    match last.rsplit_once(':') {
-        Some((_, tag)) => tag == "latest",
-        None => digest.is_none(),
-    }
+    let (last, tag) = last.rsplit_once(':').map_or((last, None), |(l, t)| (l, Some(t)));
+    let possible = last.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'));
+    possible && tag.map_or(digest.is_none(), |tag| tag == "latest")
 }
 
 /// Drops what the API server does not store, and brings numbers and quantities to one form.
@@ -193,7 +193,11 @@ fn tidy(value: &mut Value) {
             fields.iter_mut().for_each(|(name, field)| tidy_field(name, field));
             fields.retain(|name, field| !is_absent(name, field));
         }
-        Value::Array(items) => items.iter_mut().for_each(tidy),
+        Value::Array(items) => {
+            // In a list of strings, the only ones that may hold it, null is stored as an empty string.
+            items.iter_mut().filter(|item| item.is_null()).for_each(|item| *item = json!(""));
+            items.iter_mut().for_each(tidy);
+        }
         Value::Number(number) => {
             // 8080.0 is stored as 8080. Beyond 2^53 the float has lost digits, so such a number stays as written.
             let whole = number.as_f64().filter(|f| number.is_f64() && f.fract() == 0.0 && f.abs() < 9e15);
@@ -305,11 +309,25 @@ mod tests {
             ("db:1", "IfNotPresent"),
             ("reg:5000/db:1", "IfNotPresent"),
             ("db@sha256:00", "IfNotPresent"),
+            (" db", "IfNotPresent"),
+            ("reg/Db", "IfNotPresent"),
         ] {
             assert!(same(with(image, None), with(image, Some(default))), "{image}");
             let other = if default == "Always" { "IfNotPresent" } else { "Always" };
             assert!(!same(with(image, None), with(image, Some(other))), "{image}");
         }
+    }
+
+    #[test]
+    fn o_13_what_must_be_there_is_stored_empty() {
+        let preferring = |term: Value| {
+            let terms = json!({"preferredDuringSchedulingIgnoredDuringExecution": [term]});
+            pod(json!({"affinity": {"nodeAffinity": terms}}))
+        };
+        assert!(same(preferring(json!({"weight": 1})), preferring(json!({"weight": 1, "preference": {}}))));
+        let command = |command: Value| pod(json!({"containers": [{"name": "c", "command": command}]}));
+        assert!(same(command(json!(["a", null])), command(json!(["a", ""]))));
+        assert!(!same(command(json!(["a", null])), command(json!(["a"]))));
     }
 
     #[test]
