@@ -21,7 +21,13 @@ pub(super) fn lay(root: &mut Value) {
 fn overlay() -> Value {
     let name = json!({"maxLength": 63});
     let labels = json!({"maxProperties": 128, "additionalProperties": name});
-    let volume_mounts = json!({"properties": {"volumeMounts": {"maxItems": 256}}});
+    // An argument of null, as generators write it, is an empty one.
+    let arguments = json!({"items": {"nullable": true}});
+    let container = json!({"properties": {
+        "volumeMounts": {"maxItems": 256},
+        "command": arguments,
+        "args": arguments,
+    }});
     json!({"properties": {
         // The API server bounds it anyway, but does not tell rules before 1.37.
         "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 253}}},
@@ -42,8 +48,8 @@ fn overlay() -> Value {
                 "properties": {
                     "metadata": {"properties": {"labels": labels, "annotations": {"maxProperties": 256}}},
                     "spec": {"properties": {
-                        "containers": {"maxItems": 64, "items": volume_mounts},
-                        "initContainers": {"maxItems": 64, "items": volume_mounts},
+                        "containers": {"maxItems": 64, "items": container},
+                        "initContainers": {"maxItems": 64, "items": container},
                         "volumes": {"maxItems": 256},
                     }},
                 },
@@ -59,7 +65,9 @@ fn overlay() -> Value {
                     }},
                     "spec": {"properties": {
                         "accessModes": {"maxItems": 8},
+                        "selector": {"properties": {"matchLabels": labels}},
                         "resources": {"properties": {"requests": {
+                            "maxProperties": 4,
                             "additionalProperties": {"pattern": POSITIVE, "minimum": 1},
                         }}},
                     }},

@@ -130,3 +130,9 @@ async fn templates_are_stored_as_written(ns: &Namespace, manifest: &Value) -> Re
     assert_eq!(stored["spec"]["volumeClaimTemplates"], manifest["spec"]["volumeClaimTemplates"]);
     Ok(())
 }
+
+/// The built-in reads a null argument as an empty one, and so does the API server when the pod is made.
+#[tokio::test]
+async fn o_2_a_null_argument_is_carried() -> Outcome {
+    all_accepted([with_container(json!({"command": ["run", null], "args": [null]}))]).await
+}

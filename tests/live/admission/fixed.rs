@@ -44,6 +44,14 @@ async fn o_3_selector_expressions_are_immutable() -> Outcome {
 }
 
 #[tokio::test]
+async fn o_3_selector_expressions_keep_their_order() -> Outcome {
+    let (exists, absent) =
+        (json!({"key": "tier", "operator": "Exists"}), json!({"key": "no", "operator": "DoesNotExist"}));
+    let expressions = |list: Value| selected_by(json!({"matchExpressions": list}));
+    immutable(expressions(json!([exists, absent])), expressions(json!([absent, exists])), "spec.selector").await
+}
+
+#[tokio::test]
 async fn o_3_selector_empty_is_absent() -> Outcome {
     let exists = |mut expression: Value, labels: Value| {
         expression["key"] = json!("tier");
@@ -135,6 +143,16 @@ async fn o_3_claim_template_spec_is_immutable() -> Outcome {
 #[tokio::test]
 async fn o_3_claim_template_storage_is_immutable() -> Outcome {
     immutable(json!({}), storage(json!("2Gi")), CLAIMS).await
+}
+
+#[tokio::test]
+async fn o_3_claim_template_requests_of_others_are_immutable() -> Outcome {
+    let more = |storage: &str| {
+        with_claim(json!({"spec": {"resources": {"requests": {"storage": storage, "example.com/other": "1"}}}}))
+    };
+    immutable(json!({}), more("1024Mi"), CLAIMS).await?;
+    immutable(more("1Gi"), storage(json!("1024Mi")), CLAIMS).await?;
+    mutable(more("1Gi"), more("1024Mi")).await
 }
 
 #[tokio::test]

@@ -8,10 +8,11 @@ use kube::core::Rule;
 pub(super) fn rules() -> Vec<Rule> {
     [
         (".selector", same("selector.matchLabels")),
-        (".selector", SAME_EXPRESSIONS.to_owned()),
+        (".selector", same_expressions()),
         (".serviceName", same("serviceName")),
         (".podManagementPolicy", SAME_POLICY.to_owned()),
         (".volumeClaimTemplates", same_claims()),
+        (".volumeClaimTemplates", same_other_requests()),
     ]
     .map(|(field, unchanged)| rule(unchanged, "field is immutable").field_path(field))
     .into()
@@ -25,13 +26,16 @@ fn same(field: &str) -> String {
     )
 }
 
-/// Each expression is found among the old ones, and there are as many. Not `==`, as `values` may be absent or empty.
-const SAME_EXPRESSIONS: &str = "(has(self.selector.matchExpressions) ? size(self.selector.matchExpressions) : 0) == \
-    (has(oldSelf.selector.matchExpressions) ? size(oldSelf.selector.matchExpressions) : 0) && \
-    (!has(self.selector.matchExpressions) || self.selector.matchExpressions.all(e, \
-    oldSelf.selector.matchExpressions.exists(o, o.key == e.key && o.operator == e.operator && \
-    (has(e.values) ? (has(o.values) ? e.values == o.values : size(e.values) == 0) : \
-    !has(o.values) || size(o.values) == 0))))";
+/// The same expressions in the same order. Not `==`, as `values` may be absent or empty.
+fn same_expressions() -> String {
+    let each = |what: &str| {
+        let of = |set: &str| {
+            format!("(has({set}.selector.matchExpressions) ? {set}.selector.matchExpressions.map(e, {what}) : [])")
+        };
+        format!("{} == {}", of("self"), of("oldSelf"))
+    };
+    [each("e.key"), each("e.operator"), each("has(e.values) ? e.values : []")].join(" && ")
+}
 
 /// An empty string is `OrderedReady`.
 const SAME_POLICY: &str = "(self.podManagementPolicy == 'Parallel') == (oldSelf.podManagementPolicy == 'Parallel')";
@@ -83,6 +87,21 @@ const SAME_STORAGE: &str = "size(self.volumeClaimTemplates) <= 4 && [0, 1, 2, 3]
     i >= size(self.volumeClaimTemplates) || \
     quantity(string(self.volumeClaimTemplates[i].spec.resources.requests['storage'])) == \
     quantity(string(oldSelf.volumeClaimTemplates[i].spec.resources.requests['storage'])))";
+
+/// What else is requested, where storage is compared by value. A rule of its own, because its cost is.
+fn same_other_requests() -> String {
+    let (new, old) = ("self.volumeClaimTemplates", "oldSelf.volumeClaimTemplates");
+    let requests = |claims: &str| format!("{claims}[i].spec.resources.requests");
+    let (wanted, had) = (requests(new), requests(old));
+    let there = |claims: &str| format!("has({claims}[i].spec.resources) && has({})", requests(claims));
+    format!(
+        "!has({new}) || !has({old}) || size({new}) != size({old}) || [0, 1, 2, 3].all(i, i >= size({new}) || \
+         !({}) || !({}) || (size({wanted}) == size({had}) && \
+         {wanted}.all(k, k == 'storage' || (k in {had} && {wanted}[k] == {had}[k]))))",
+        there(new),
+        there(old),
+    )
+}
 
 #[cfg(test)]
 mod tests {

@@ -34,5 +34,11 @@ pub(super) fn spec() -> Vec<Rule> {
         )
         .field_path(".resources")
         .reason(Reason::FieldValueRequired),
+        rule(
+            "!has(self.dataSource) || (has(self.dataSource.apiGroup) && self.dataSource.apiGroup != '') || \
+             self.dataSource.kind == 'PersistentVolumeClaim'",
+            "must be 'PersistentVolumeClaim' when referencing the default apiGroup",
+        )
+        .field_path(".dataSource"),
     ]
 }

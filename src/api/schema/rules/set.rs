@@ -29,6 +29,11 @@ pub(super) fn ordinals() -> Vec<Rule> {
     ]
 }
 
+/// A schema takes 1.0 for an integer, a rule does not, nor does the built-in.
+pub(super) fn integer() -> Rule {
+    rule("self <= 2147483647", "must be an integer")
+}
+
 pub(super) fn service_name() -> Rule {
     rule(format!("self == '' || self.matches('{DNS_LABEL}')"), NOT_A_DNS_LABEL)
 }
