@@ -47,11 +47,13 @@ pub struct Options {
     pub stop_after: Duration,
     /// Whether the CRD, and the operator's namespace and permissions are there from the start.
     pub install: bool,
+    /// Whether the built-in StatefulSet controller runs too, to compare with.
+    pub built_in: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { nodes: 5, ready_after: Duration::ZERO, stop_after: Duration::ZERO, install: true }
+        Self { nodes: 5, ready_after: Duration::ZERO, stop_after: Duration::ZERO, install: true, built_in: false }
     }
 }
 
@@ -118,26 +120,30 @@ impl ControlPlane {
         std::fs::write(&config, kwok::config(pace)).context("cannot write kwok's configuration")?;
 
         let kubeconfig = |id| flag("kubeconfig", self.kubeconfig(id));
-        self.start_component(
-            "kube-controller-manager",
-            [
-                kubeconfig(Identity::ControllerManager),
-                "--leader-elect=false".into(),
-                "--secure-port=0".into(),
-                "--use-service-account-credentials=false".into(),
-                flag("service-account-private-key-file", &certs.service_account_key),
-                flag("root-ca-file", &certs.ca),
-                "--enable-hostpath-provisioner=true".into(),
-                "--allocate-node-cidrs=false".into(),
-                // A test that waits for an autoscaler would wait for its 15 s.
-                "--horizontal-pod-autoscaler-sync-period=1s".into(),
-                // Ours replaces the first; the second would want leases of nodes that a test plays itself; the others want
-                // cluster-wide keys and addresses.
-                "--controllers=*,-statefulset-controller,-node-lifecycle-controller,-node-ipam-controller,\
-                 -certificatesigningrequest-signing-controller"
-                    .into(),
-            ],
-        )?;
+        let mut controller_manager = vec![
+            kubeconfig(Identity::ControllerManager),
+            "--leader-elect=false".into(),
+            "--secure-port=0".into(),
+            "--use-service-account-credentials=false".into(),
+            flag("service-account-private-key-file", &certs.service_account_key),
+            flag("root-ca-file", &certs.ca),
+            "--enable-hostpath-provisioner=true".into(),
+            "--allocate-node-cidrs=false".into(),
+            // A test that waits for an autoscaler would wait for its 15 s.
+            "--horizontal-pod-autoscaler-sync-period=1s".into(),
+        ];
+        // The first would want leases of nodes that a test plays itself; the others want cluster-wide keys and addresses.
+        let mut controllers = "*,-node-lifecycle-controller,-node-ipam-controller,\
+                               -certificatesigningrequest-signing-controller"
+            .to_owned();
+        if options.built_in {
+            // Its limits are for clusters; here they would only make the comparison slow.
+            controller_manager.extend(["--kube-api-qps=1000".into(), "--kube-api-burst=2000".into()]);
+        } else {
+            controllers.push_str(",-statefulset-controller");
+        }
+        controller_manager.push(flag("controllers", controllers));
+        self.start_component("kube-controller-manager", controller_manager)?;
         self.start_component(
             "kube-scheduler",
             [

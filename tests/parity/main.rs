@@ -1,0 +1,67 @@
+//! `make parity`: the same manifests and the same changes, as StatefulSet and as OrdinalSet, with the built-in controller
+//! and ours side by side in one control plane. Whatever differs must be a rule's doing (O-x), and is printed with it.
+
+mod admission;
+mod edit;
+mod report;
+mod twins;
+
+use std::{process::ExitCode, time::Instant};
+
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+use ordinal_tests::{ControlPlane, Operator, OperatorOptions, Options};
+
+/// Compares OrdinalSets with StatefulSets; fails on a difference that no rule explains.
+#[derive(Parser)]
+#[command(name = "parity")]
+struct Args {
+    /// One half alone.
+    #[arg(long)]
+    half: Option<Half>,
+    /// Only what has this in its title.
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Also print what does not differ.
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Half {
+    /// What is accepted, refused and stored.
+    Manifests,
+    /// What becomes of a set.
+    Sequences,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    match compare(&args).await {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(unexplained) => {
+            eprintln!("error: {unexplained} differences that no rule explains");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How many differences no rule explains.
+async fn compare(args: &Args) -> Result<usize> {
+    let started = Instant::now();
+    let control_plane = ControlPlane::start(Options { built_in: true, ..Options::default() }).await?;
+    let _operator = Operator::start(&control_plane, OperatorOptions::default()).await?;
+    let mut unexplained = 0;
+    if args.half != Some(Half::Sequences) {
+        let table = admission::compare(&control_plane, &args.only).await?;
+        table.print(args.all);
+        unexplained += table.unexplained();
+    }
+    println!("in {:.0} s", started.elapsed().as_secs_f64());
+    Ok(unexplained)
+}
