@@ -4,7 +4,7 @@ CARGO := cargo
 CRD := crds/ordinalsets.yaml
 CRDGEN := $(CARGO) run --quiet --locked --package ordinal-api --features schema --bin crdgen
 
-.PHONY: help demo test unit live live-one bench idle-memory lint crds build control-plane clean vectors parity
+.PHONY: help demo test unit vectors live live-one parity bench idle-memory lint crds build control-plane clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -32,6 +32,7 @@ live-one: control-plane ## One live test, by any part of its name: make live-one
 
 bench: ## What plan() costs, by situation and number of pods
 	$(CARGO) bench --locked --package ordinal-sim --bench plan
+
 parity: control-plane ## The same as StatefulSet and as OrdinalSet, compared; ARGS="--half manifests --only probe" for a part
 	@$(CARGO) build --quiet --locked --package ordinal --bin ordinal
 	@$(CARGO) run --quiet --locked --package ordinal-tests --bin parity -- $(ARGS)
@@ -46,7 +47,7 @@ lint: ## Format, clippy, generated files, and the rules of the house
 	$(CRDGEN) | diff $(CRD) - || { echo "$(CRD) is not up to date: run make crds"; exit 1; }
 
 crds: ## Generate the CRD from the Rust types
-	$(CRDGEN) > $(CRD).new && mv $(CRD).new $(CRD)
+	@crd=$$($(CRDGEN)) && printf '%s\n' "$$crd" > $(CRD)
 
 build: ## The operator, as it is released
 	$(CARGO) build --locked --release --package ordinal
