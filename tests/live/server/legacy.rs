@@ -48,8 +48,8 @@ impl Legacy {
         Ok(guard)
     }
 
-    /// The CRD as it is shipped again.
-    async fn tighten(&self, ns: &Namespace, loose: MutexGuard<'_, ()>) -> Result<()> {
+    /// The CRD as it is shipped again, and that it stays for as long as the guard is held.
+    async fn tighten(&self, ns: &Namespace, _loose: &MutexGuard<'_, ()>) -> Result<()> {
         self.control_plane.kubectl().ok(["replace", "-f", "crds/"]).await?;
         // The API server needs a moment to go by it.
         eventually(SOON, "a set without a spec is refused", async || {
@@ -61,7 +61,6 @@ impl Legacy {
             Ok(Look::when(created.is_err(), || "it was taken".to_owned()))
         })
         .await?;
-        drop(loose);
         Ok(())
     }
 }
@@ -91,7 +90,7 @@ async fn s_1_2_a_legacy_name_is_not_judged_again() -> Outcome {
         object["metadata"]["finalizers"] = json!(["example.com/hold"]);
         stored_loosely(&ns, object).await?;
     }
-    legacy.tighten(&ns, loose).await?;
+    legacy.tighten(&ns, &loose).await?;
     for name in &names {
         ns.patch_set(name, json!({"spec": {"minReadySeconds": 1}, "metadata": {"labels": {"a": "b"}}})).await?;
         ns.delete_set(name).await?;
@@ -111,7 +110,7 @@ async fn s_1_6_a_legacy_set_stays_changeable() -> Outcome {
     let mut object = set("web", 0, json!({"serviceName": "not.a.label", "volumeClaimTemplates": claim}));
     object["spec"]["template"]["spec"]["activeDeadlineSeconds"] = json!(5);
     stored_loosely(&ns, object).await?;
-    legacy.tighten(&ns, loose).await?;
+    legacy.tighten(&ns, &loose).await?;
     ns.patch_set("web", json!({"spec": {"minReadySeconds": 1}})).await?;
     ns.scale("web", 1).await?;
     let told = refusal(patch(&ns, "web", json!({"spec": {"minReadySeconds": -1}})).await, 422)?;
@@ -147,7 +146,7 @@ async fn s_7_7_a_stored_recreate_is_reported_and_its_pods_are_left_alone() -> Ou
         Ok(Look::Done(()))
     })
     .await?;
-    legacy.tighten(&ns, loose).await?;
+    legacy.tighten(&ns, &loose).await?;
 
     ns.eventually(SOON, "an event says why the set is skipped", async || {
         let notes = ns.notes("db", "InvalidSet").await?;
@@ -217,7 +216,7 @@ async fn o_15_sets_that_cannot_be_read_harm_only_themselves() -> Outcome {
         })
         .await?;
     }
-    legacy.tighten(&ns, loose).await?;
+    legacy.tighten(&ns, &loose).await?;
     ns.patch_set("good", image("nginx:2")).await?;
     ns.settled("good").await?;
     let pods = ns.pods().list(&Default::default()).await?.items;
