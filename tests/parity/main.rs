@@ -4,6 +4,7 @@
 mod admission;
 mod edit;
 mod report;
+mod sequences;
 mod twins;
 
 use std::{process::ExitCode, time::Instant};
@@ -59,6 +60,11 @@ async fn compare(args: &Args) -> Result<usize> {
     let mut unexplained = 0;
     if args.half != Some(Half::Sequences) {
         let table = admission::compare(&control_plane, &args.only).await?;
+        table.print(args.all);
+        unexplained += table.unexplained();
+    }
+    if args.half != Some(Half::Manifests) {
+        let table = sequences::compare(&control_plane, &args.only).await?;
         table.print(args.all);
         unexplained += table.unexplained();
     }

@@ -91,8 +91,8 @@ impl Post {
         self.send(Method::POST, &kind.path(&self.namespace, "", query(dry)), Some(&kind.dress(manifest))).await
     }
 
-    /// Would replace a set that is there by `manifest`.
-    pub async fn try_update(&self, kind: Kind, name: &str, manifest: &Value) -> Result<Answer> {
+    /// Replaces a set that is there by `manifest`, or would with `dry`.
+    pub async fn update(&self, kind: Kind, name: &str, manifest: &Value, dry: bool) -> Result<Answer> {
         let path = kind.path(&self.namespace, name, "");
         loop {
             let Answer::Accepted(stored) = self.send(Method::GET, &path, None).await? else {
@@ -100,7 +100,7 @@ impl Post {
             };
             let mut manifest = kind.dress(manifest);
             manifest["metadata"]["resourceVersion"] = stored["metadata"]["resourceVersion"].clone();
-            let answer = self.send(Method::PUT, &format!("{path}{}", query(true)), Some(&manifest)).await?;
+            let answer = self.send(Method::PUT, &format!("{path}{}", query(dry)), Some(&manifest)).await?;
             // Its controller has written the status meanwhile.
             if !matches!(&answer, Answer::Refused(refusal) if refusal.code == 409) {
                 return Ok(answer);

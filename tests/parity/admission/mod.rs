@@ -54,7 +54,7 @@ async fn line(post: Post, case: Case) -> Result<Line> {
         _ => None,
     };
     let differences = judge(&case, &native, &ours, pod_refused.as_ref());
-    Ok(Line { title: case.title, verdict: verdict.to_owned(), differences })
+    Ok(Line { of: String::new(), title: case.title, verdict: verdict.to_owned(), differences })
 }
 
 async fn send(post: &Post, kind: Kind, case: &Case) -> Result<Answer> {
@@ -62,7 +62,7 @@ async fn send(post: &Post, kind: Kind, case: &Case) -> Result<Answer> {
         None => post.create(kind, &case.manifest, true).await,
         Some(_) => {
             let Some(name) = case.manifest["metadata"]["name"].as_str() else { bail!("an update needs a name") };
-            post.try_update(kind, name, &case.manifest).await
+            post.update(kind, name, &case.manifest, true).await
         }
     }
 }

@@ -1,0 +1,174 @@
+//! What happens in every namespace, as the API server tells it: one watch per kind for all of them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use futures::StreamExt;
+use kube::{
+    Api, Client,
+    api::DynamicObject,
+    core::{ApiResource, GroupVersionKind},
+    runtime::{
+        WatchStreamExt,
+        watcher::{self, Event, watcher},
+    },
+};
+use ordinal_api::LABEL_REVISION;
+use serde_json::Value;
+use tokio::task::JoinHandle;
+
+use crate::twins::Kind;
+
+/// The kinds that are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Watched {
+    /// StatefulSet or OrdinalSet.
+    Set,
+    /// Pod
+    Pod,
+    /// PersistentVolumeClaim
+    Claim,
+    /// ControllerRevision
+    Revision,
+}
+
+/// A creation or deletion of a pod, in the order of the watch.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PodEvent {
+    /// Whether it was created, or its deletion has begun.
+    pub created: bool,
+    /// Its name.
+    pub name: String,
+    /// The name of its revision.
+    pub revision: String,
+}
+
+/// What is known of one namespace.
+#[derive(Clone, Debug)]
+pub struct Room {
+    /// When something last changed.
+    pub changed: Instant,
+    /// What there is now.
+    pub objects: BTreeMap<(Watched, String), Value>,
+    /// The UIDs that each name has had, oldest first.
+    pub lives: BTreeMap<(Watched, String), Vec<String>>,
+    /// Names of revisions in the order in which they came up.
+    pub revisions: Vec<String>,
+    /// All creations and deletions of pods.
+    pub log: Vec<PodEvent>,
+    leaving: BTreeSet<String>,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self {
+            changed: Instant::now(),
+            objects: BTreeMap::new(),
+            lives: BTreeMap::new(),
+            revisions: Vec::new(),
+            log: Vec::new(),
+            leaving: BTreeSet::new(),
+        }
+    }
+}
+
+impl Room {
+    /// The object of this name that is there now.
+    pub fn get(&self, kind: Watched, name: &str) -> Option<&Value> {
+        self.objects.get(&(kind, name.to_owned()))
+    }
+
+    /// All objects of a kind, by name.
+    pub fn all(&self, kind: Watched) -> impl Iterator<Item = (&str, &Value)> {
+        self.objects.iter().filter(move |((k, _), _)| *k == kind).map(|((_, name), object)| (name.as_str(), object))
+    }
+
+    fn see(&mut self, kind: Watched, object: Value, gone: bool) {
+        self.changed = Instant::now();
+        let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (name, uid) = (text("/metadata/name"), text("/metadata/uid"));
+        let lives = self.lives.entry((kind, name.clone())).or_default();
+        let born = !lives.contains(&uid);
+        if born {
+            lives.push(uid.clone());
+        }
+        if kind == Watched::Revision && !self.revisions.contains(&name) {
+            self.revisions.push(name.clone());
+        }
+        if kind == Watched::Pod {
+            let revision = object["metadata"]["labels"][LABEL_REVISION].as_str().unwrap_or_default().to_owned();
+            if born {
+                self.log.push(PodEvent { created: true, name: name.clone(), revision: revision.clone() });
+            }
+            if (gone || object["metadata"]["deletionTimestamp"].is_string()) && self.leaving.insert(uid) {
+                self.log.push(PodEvent { created: false, name: name.clone(), revision });
+            }
+        }
+        if gone {
+            self.objects.remove(&(kind, name));
+        } else {
+            self.objects.insert((kind, name), object);
+        }
+    }
+}
+
+/// The watches. They end with it.
+pub struct Record {
+    rooms: Arc<Mutex<BTreeMap<String, Room>>>,
+    watches: Vec<JoinHandle<()>>,
+}
+
+impl Record {
+    /// Begins to watch.
+    pub fn begin(client: &Client) -> Self {
+        let rooms = Arc::<Mutex<BTreeMap<String, Room>>>::default();
+        let core = |kind, plural| ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("", "v1", kind), plural);
+        let revisions = GroupVersionKind::gvk("apps", "v1", "ControllerRevision");
+        let watched = [
+            (Watched::Set, Kind::Native.resource()),
+            (Watched::Set, Kind::Ours.resource()),
+            (Watched::Pod, core("Pod", "pods")),
+            (Watched::Claim, core("PersistentVolumeClaim", "persistentvolumeclaims")),
+            (Watched::Revision, ApiResource::from_gvk_with_plural(&revisions, "controllerrevisions")),
+        ];
+        let watches = watched.map(|(kind, resource)| {
+            let (api, rooms) = (Api::<DynamicObject>::all_with(client.clone(), &resource), rooms.clone());
+            tokio::spawn(async move {
+                let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff());
+                while let Some(event) = events.next().await {
+                    let (object, gone) = match event {
+                        Ok(Event::Apply(object) | Event::InitApply(object)) => (object, false),
+                        Ok(Event::Delete(object)) => (object, true),
+                        _ => continue,
+                    };
+                    let namespace = object.metadata.namespace.clone().unwrap_or_default();
+                    let Ok(object) = serde_json::to_value(object) else { continue };
+                    let mut rooms = rooms.lock().unwrap_or_else(PoisonError::into_inner);
+                    rooms.entry(namespace).or_default().see(kind, object, gone);
+                }
+            })
+        });
+        Self { rooms, watches: watches.into() }
+    }
+
+    /// What is known of a namespace.
+    pub fn room(&self, namespace: &str) -> Room {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner).entry(namespace.to_owned()).or_default().clone()
+    }
+
+    /// Notes that something is about to be changed, so that quiet begins anew.
+    pub fn stir(&self, namespace: &str) {
+        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.entry(namespace.to_owned()).or_default().changed = Instant::now();
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.watches.iter().for_each(JoinHandle::abort);
+    }
+}
