@@ -53,6 +53,11 @@ impl Sets {
         self.store.get(&object_ref(key)).is_some_and(|set| set.metadata.uid.as_deref() == Some(uid))
     }
 
+    /// Whether the set of this name is being deleted.
+    pub fn is_deleting(&self, key: &Key) -> bool {
+        self.store.get(&object_ref(key)).is_some_and(|observed| observed.set.as_ref().is_ok_and(|set| set.deleting))
+    }
+
     /// The sets that an object concerns.
     pub fn concerned(&self, concern: &Concern) -> Vec<Key> {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);

@@ -179,7 +179,9 @@ impl Woken for Revision {
     fn concerned(change: &Change<Self>, sets: &Sets) -> Vec<Key> {
         let versions = [&change.before, &change.after];
         let owners = versions.into_iter().flatten().filter_map(|r| owner(change, r.controller.as_ref()?));
-        owners.filter(|key| sets.contains(key)).collect()
+        // One that goes with its set is no loss: recorded again, it would only have to be collected again.
+        let collected = |key: &Key| change.after.is_none() && sets.is_deleting(key);
+        owners.filter(|key| sets.contains(key) && !collected(key)).collect()
     }
 }
 

@@ -122,3 +122,21 @@ async fn s_8_11_a_claim_wakes_the_set_that_would_use_it_and_others_wake_none() {
     let nobody = bench.pods.apply(Event::Delete(typed(&json!({"metadata": {"namespace": "ns", "name": "x-0"}}))));
     assert_eq!(woken::<Pod>(&bench, nobody), [""; 0]);
 }
+
+/// In the foreground the garbage collector takes a set's revisions first: they are not to be recorded again and again.
+#[tokio::test]
+async fn s_4_15_a_revision_that_goes_with_its_set_wakes_nobody() {
+    let (mut bench, web) = bench();
+    let revision = json!({"metadata": {"namespace": "ns", "name": "web-x", "uid": "x"}, "data": {}, "revision": 1});
+    let revision = owned_by(revision, "OrdinalSet", "web", "set-uid");
+    let mut lost = |bench: &mut Bench| {
+        bench.revisions.apply(Event::Apply(typed(&revision)));
+        let changes = bench.revisions.apply(Event::Delete(typed(&revision)));
+        woken::<Revision>(bench, changes)
+    };
+    assert_eq!(lost(&mut bench), ["web"], "one that somebody deleted is recorded again at once");
+    let mut deleting = web.clone();
+    deleting["metadata"]["deletionTimestamp"] = "2020-01-01T00:00:00Z".into();
+    bench.sees_set(&deleting);
+    assert_eq!(lost(&mut bench), [""; 0]);
+}
