@@ -57,14 +57,19 @@ async fn compare(args: &Args) -> Result<usize> {
     let started = Instant::now();
     let control_plane = ControlPlane::start(Options { built_in: true, ..Options::default() }).await?;
     let _operator = Operator::start(&control_plane, OperatorOptions::default()).await?;
+    // Sequences wait most of the time, manifests never do.
+    let wanted = |half| args.half.is_none_or(|only| only == half);
+    let manifests = async {
+        let wanted = wanted(Half::Manifests);
+        if wanted { admission::compare(&control_plane, &args.only).await.map(Some) } else { Ok(None) }
+    };
+    let sequences = async {
+        let wanted = wanted(Half::Sequences);
+        if wanted { sequences::compare(&control_plane, &args.only).await.map(Some) } else { Ok(None) }
+    };
+    let (manifests, sequences) = tokio::try_join!(manifests, sequences)?;
     let mut unexplained = 0;
-    if args.half != Some(Half::Sequences) {
-        let table = admission::compare(&control_plane, &args.only).await?;
-        table.print(args.all);
-        unexplained += table.unexplained();
-    }
-    if args.half != Some(Half::Manifests) {
-        let table = sequences::compare(&control_plane, &args.only).await?;
+    for table in [manifests, sequences].into_iter().flatten() {
         table.print(args.all);
         unexplained += table.unexplained();
     }

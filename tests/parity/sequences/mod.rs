@@ -125,11 +125,14 @@ async fn settled(
     let quiet = QUIET + min_ready;
     loop {
         tokio::time::sleep(LOOK).await;
-        let rooms = names.each_ref().map(|name| record.room(name));
-        let still = rooms.iter().map(|room| room.changed.elapsed()).min().unwrap_or_default();
+        let still = names.iter().map(|name| record.still(name)).min().unwrap_or_default();
         let late = started.elapsed() > STEP;
+        if still < quiet && !late {
+            continue;
+        }
+        let rooms = names.each_ref().map(|name| record.room(name));
         let moving = rooms.iter().find_map(rest::moving);
-        if (still < quiet || moving.is_some()) && !late {
+        if moving.is_some() && !late {
             continue;
         }
         let differences = compare(rooms.each_ref());

@@ -33,11 +33,18 @@ pub fn of(room: &Room, since: usize) -> Value {
         "claims": draw(Watched::Claim, &|claim| of_claim(room, claim)),
         "pod events": events(room, since),
     });
-    let revisions = room.all(Watched::Revision).map(|(name, object)| (letter(room, name), of_revision(room, object)));
-    picture["revisions"] = revisions.collect::<Map<_, _>>().into();
-    if let Some(set) = room.get(Watched::Set, SET) {
+    let set = room.get(Watched::Set, SET);
+    let deleting = set.is_some_and(|set| set["metadata"]["deletionTimestamp"].is_string());
+    // Of a set being deleted the garbage collector takes the revisions, and any pass of either controller makes the last one
+    // again (S-4.2): which of them came last is chance.
+    if !deleting {
+        let revisions = room.all(Watched::Revision);
+        let revisions = revisions.map(|(name, object)| (letter(room, name), of_revision(room, object)));
+        picture["revisions"] = revisions.collect::<Map<_, _>>().into();
+    }
+    if let Some(set) = set {
         picture["status"] = of_status(room, &set["status"]);
-        picture["status"]["being deleted"] = set["metadata"]["deletionTimestamp"].is_string().into();
+        picture["status"]["being deleted"] = deleting.into();
     }
     picture
 }

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use futures::StreamExt;
@@ -50,8 +50,7 @@ pub struct PodEvent {
 /// What is known of one namespace.
 #[derive(Clone, Debug)]
 pub struct Room {
-    /// When something last changed.
-    pub changed: Instant,
+    changed: Instant,
     /// What there is now.
     pub objects: BTreeMap<(Watched, String), Value>,
     /// The UIDs that each name has had, oldest first.
@@ -158,6 +157,12 @@ impl Record {
     /// What is known of a namespace.
     pub fn room(&self, namespace: &str) -> Room {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner).entry(namespace.to_owned()).or_default().clone()
+    }
+
+    /// For how long a namespace's objects have been as they are.
+    pub fn still(&self, namespace: &str) -> Duration {
+        let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.get(namespace).map_or(Duration::ZERO, |room| room.changed.elapsed())
     }
 
     /// Notes that something is about to be changed, so that quiet begins anew.
