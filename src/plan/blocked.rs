@@ -5,7 +5,7 @@ use crate::{
     backoff, name,
     scale::Scaling,
     snapshot::{Memory, Pod},
-    view::{View, in_range},
+    view::View,
 };
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::Time,
@@ -22,14 +22,9 @@ pub(crate) fn list(view: &View<'_>, scaling: &Scaling, memory: &Memory) -> Vec<B
     let pods = view.slots.iter().chain(view.condemned.iter().rev());
     let mut blocked: Vec<(i32, BlockedPod)> =
         pods.filter_map(|(ordinal, pod)| Some((*ordinal, judge(view, memory, *ordinal, pod)?))).take(AT_MOST).collect();
-    // Only slots whose names are taken by a pod that exists: few, however many slots there are.
-    for taken in &view.taken {
-        let Some(ordinal) = name::parse(taken).ordinal else { continue };
-        let free = view.slots.binary_search_by_key(&ordinal, |(o, _)| *o).is_err();
-        if free && in_range(view.set, ordinal) && name::is_pod(taken, &view.set.name, ordinal) {
-            let message = "a pod of this name exists that is not the set's".to_owned();
-            blocked.push((ordinal, entry(view, taken, "NameTaken", message, None)));
-        }
+    for (ordinal, other) in view.taken_slots() {
+        let message = "a pod of this name exists that is not the set's".to_owned();
+        blocked.push((ordinal, entry(view, &other.name, "NameTaken", message, None)));
     }
     if let Some(wait) = scaling.wait.as_ref().filter(|w| w.why == WaitFor::StaleClaim) {
         let ordinal = name::parse(&wait.pod).ordinal.unwrap_or(0);

@@ -6,7 +6,7 @@ use crate::{
     snapshot::{Pod, Set, Snapshot},
 };
 use kube::core::SelectorExt;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// The pods of a snapshot, sorted by whose they are.
 pub(crate) struct Claimed<'a> {
@@ -14,12 +14,12 @@ pub(crate) struct Claimed<'a> {
     pub pods: Vec<&'a Pod>,
     /// Adoptions and releases.
     pub actions: Vec<Action>,
-    /// Names that pods of others have.
-    pub taken: BTreeSet<&'a str>,
+    /// Pods of others, by name.
+    pub taken: BTreeMap<&'a str, &'a Pod>,
 }
 
 pub(crate) fn claim(s: &Snapshot) -> Claimed<'_> {
-    let mut claimed = Claimed { pods: Vec::new(), actions: Vec::new(), taken: BTreeSet::new() };
+    let mut claimed = Claimed { pods: Vec::new(), actions: Vec::new(), taken: BTreeMap::new() };
     let named = |pod: &Pod| (pod.name.clone(), pod.uid.clone());
     for pod in &s.pods {
         match judge(&s.set, pod) {
@@ -32,10 +32,10 @@ pub(crate) fn claim(s: &Snapshot) -> Claimed<'_> {
             Verdict::Release => {
                 let (name, uid) = named(pod);
                 claimed.actions.push(Action::ReleasePod { name, uid });
-                claimed.taken.insert(&pod.name);
+                claimed.taken.insert(&pod.name, pod);
             }
             Verdict::Ignore => {
-                claimed.taken.insert(&pod.name);
+                claimed.taken.insert(&pod.name, pod);
             }
         }
     }

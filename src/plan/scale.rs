@@ -164,7 +164,7 @@ fn empty(
     conflicting: &mut Vec<String>,
 ) -> Flow {
     let name = name::pod(&view.set.name, ordinal);
-    if view.taken.contains(name.as_str()) {
+    if view.taken.contains_key(name.as_str()) {
         return Flow::Stop(WaitFor::Name);
     }
     if claim::is_stale(view, ordinal, &name) {

@@ -1,11 +1,11 @@
 //! The status: counters (S-6.3), completion (S-3.8, O-11), conditions and blocked pods (O-10).
 
 use crate::{
-    action::{Budget, Template, Templates, Wait},
+    action::{Budget, Template, Templates, Wait, WaitFor},
     blocked,
     rollout::verdict,
     scale::Scaling,
-    snapshot::{Memory, Pod, Verdict},
+    snapshot::{Memory, Pod, SET_KIND, Set, Verdict},
     view::View,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -127,7 +127,10 @@ impl Activity {
             None => doing,
         };
         if missing > 0 {
-            return busy("ScalingUp", waiting(format!("{} of {} to be created", missing, pods(set.replicas()))));
+            let message = waiting(format!("{} of {} to be created", missing, pods(set.replicas())));
+            let idle = outdated == 0 || progress.budget.left() == 0;
+            let taken = wait.is_some_and(|w| w.why == WaitFor::Name && stays_taken(view, w, missing, idle));
+            return if taken { stalled("NameTaken", message) } else { busy("ScalingUp", message) };
         }
         if !view.condemned.is_empty() {
             return busy("ScalingDown", waiting(format!("{} to go", pods(view.condemned.len()))));
@@ -162,6 +165,23 @@ fn needs_a_person(view: &View<'_>, wait: Option<&Wait>, update: &str) -> Option<
         "{} is not at revision {update} and does not get ready ({}): delete it to have it replaced",
         pod.name, trouble.reason
     ))
+}
+
+/// The name that is waited for belongs to a pod that nobody is about to take away (S-12.8), and meanwhile nothing else moves:
+/// in Parallel no other slot, condemned pod or, unless `idle`, roll-out.
+fn stays_taken(view: &View<'_>, wait: &Wait, missing: i32, idle: bool) -> bool {
+    let stays = |pod: &Pod| !pod.is_terminating() && !is_of_predecessor(view.set, pod);
+    if !view.set.parallel() {
+        return view.taken.get(wait.pod.as_str()).is_some_and(|pod| stays(pod));
+    }
+    let taken = view.taken_slots().filter(|(_, pod)| stays(pod)).count();
+    let settled = view.condemned.is_empty() && view.slots.iter().all(|(_, pod)| !view.is_unavailable(pod));
+    i32::try_from(taken) == Ok(missing) && settled && idle
+}
+
+/// Of a set of this name that is gone: the garbage collector is on its way.
+fn is_of_predecessor(set: &Set, pod: &Pod) -> bool {
+    pod.controller.as_ref().is_some_and(|o| o.kind == SET_KIND && o.name == set.name && o.uid != set.uid)
 }
 
 /// Sets one of our conditions; those of others stay as they are.

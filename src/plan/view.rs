@@ -6,7 +6,7 @@ use crate::{
     snapshot::{Claim, Pod, Set, Snapshot},
 };
 use k8s_openapi::jiff::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 pub(crate) struct View<'a> {
     pub set: &'a Set,
@@ -17,8 +17,8 @@ pub(crate) struct View<'a> {
     pub slots: Vec<(i32, &'a Pod)>,
     /// Claimed pods out of range, descending.
     pub condemned: Vec<(i32, &'a Pod)>,
-    /// Names that pods of others have.
-    pub taken: BTreeSet<&'a str>,
+    /// Pods of others, by name.
+    pub taken: BTreeMap<&'a str, &'a Pod>,
     /// Names of the claim templates.
     pub claim_templates: Vec<&'a str>,
     /// With ordinal and place of the template, in this order.
@@ -55,6 +55,15 @@ impl<'a> View<'a> {
     pub fn ordinals(&self) -> impl Iterator<Item = (i32, Option<&'a Pod>)> {
         let mut pods = self.slots.iter().copied().peekable();
         range(self.set).map(move |ordinal| (ordinal, pods.next_if(|(o, _)| *o == ordinal).map(|(_, pod)| pod)))
+    }
+
+    /// The slots whose names pods of others have. Only pods that exist are looked at, however many slots there are.
+    pub fn taken_slots(&self) -> impl Iterator<Item = (i32, &'a Pod)> {
+        self.taken.iter().filter_map(|(name, pod)| {
+            let ordinal = pod.parsed.ordinal.filter(|o| in_range(self.set, *o))?;
+            let free = self.slots.binary_search_by_key(&ordinal, |(o, _)| *o).is_err();
+            (free && name::is_pod(name, &self.set.name, ordinal)).then_some((ordinal, *pod))
+        })
     }
 
     /// All pods with a usable ordinal.

@@ -1,6 +1,8 @@
 //! O-10, O-9 and O-7: what a set tells about itself, its Service, and pods that fail at once.
 
-use crate::fixture::{NOTHING, World, ago, by_pod, claim, fresh, now, pod, pods, pods_at, service, set, template};
+use crate::fixture::{
+    NOTHING, PodBuilder, World, ago, by_pod, claim, fresh, now, pod, pods, pods_at, service, set, template,
+};
 use k8s_openapi::jiff::Timestamp;
 use ordinal_plan::snapshot::{Failure, Failures, Refusal, Trial, Verdict};
 use serde_json::{Value, json};
@@ -133,6 +135,39 @@ fn o_10_stalled_when_only_a_person_can_delete_the_broken_pod() {
     assert_eq!(world(updated).condition("Stalled"), "False NotStalled", "an updated pod may still get well");
     assert_eq!(world(broken.clone().terminating()).condition("Stalled"), "False NotStalled", "it is going already");
     assert_eq!(world(broken).parallel().condition("Stalled"), "False NotStalled", "Parallel replaces it by itself");
+}
+
+// also: S-12.8
+#[test]
+fn o_10_stalled_when_only_a_person_can_free_a_name() {
+    let not_ours = || pod(1).label("app", "other");
+    let message = "1 of 2 pods to be created, waiting for web-1 until a pod that is not the set's gives up its name";
+    let world = |other| set(2).with([pod(0), other]);
+    stalls(&world(not_ours()), "NameTaken", message);
+    stalls(&world(not_ours()).parallel(), "NameTaken", message);
+    for (leaves, why) in [
+        (not_ours().terminating(), "it goes"),
+        (pod(1).of_another(), "the set that it is of is gone, and the collector comes for it"),
+    ] {
+        assert_eq!(world(leaves.clone()).condition("Stalled"), "False NotStalled", "{why}");
+        assert_eq!(world(leaves).parallel().condition("Stalled"), "False NotStalled", "{why}");
+    }
+}
+
+#[test]
+fn o_10_parallel_is_not_stalled_while_another_slot_or_pod_moves() {
+    let world = |others: &[PodBuilder]| set(3).with(pod(1).label("app", "other")).with(others.to_vec()).parallel();
+    assert_eq!(world(&[pod(0), pod(2)]).condition("Stalled"), "True NameTaken");
+    for (others, what) in [
+        (vec![pod(0)], "web-2 is made"),
+        (vec![pod(0), pod(2).unready()], "web-2 may get ready"),
+        (vec![pod(0), pod(2), pod(7)], "web-7 goes"),
+    ] {
+        assert_eq!(world(&others).condition("Stalled"), "False NotStalled", "{what}");
+    }
+    let outdated = world(&[pod(0).at("old"), pod(2)]).was("old");
+    assert_eq!(outdated.condition("Stalled"), "True NameTaken", "the missing pod is all that may be unavailable");
+    assert_eq!(outdated.max_unavailable(2).condition("Stalled"), "False NotStalled", "web-0 is brought up to date");
 }
 
 fn blocked_is(world: World, expected: &str, message: &str) {

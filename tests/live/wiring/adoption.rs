@@ -134,6 +134,7 @@ async fn s_8_3_a_restored_label_wakes_the_set_and_it_adopts_again() -> Outcome {
         Ok(Look::when(taken, || set["status"].to_string()))
     })
     .await?;
+    ns.condition("web", "Stalled", "True", "NameTaken").await?;
     let notes = ns.notes("web", "FailedCreate").await?;
     assert!(notes.is_empty(), "a name that is taken is no event (S-7.4): {notes:?}");
     patch_pod(&ns, "web-1", json!({"metadata": {"labels": {"app": "web"}}})).await?;
