@@ -31,6 +31,9 @@ const STATUS_PAUSE: Duration = Duration::from_millis(500);
 /// Writes wake their set when they arrive in the cache. Should that event not come, it is looked at again after this.
 const STALE_PAUSE: Duration = Duration::from_secs(2);
 
+/// A set that is skipped is told again after this: its status says nothing, and an event is kept for an hour.
+const TELL_AGAIN: Duration = Duration::from_secs(50 * 60);
+
 /// What all passes share.
 pub struct Context {
     /// What is known of the cluster.
@@ -99,7 +102,7 @@ pub async fn reconcile(observed: Arc<Observed>, context: Arc<Context>) -> Result
         }
         Err(why) => {
             report_invalid(&key, &observed, why, &context.events);
-            Ok(Action::await_change())
+            Ok(Action::requeue(TELL_AGAIN))
         }
     }
 }
