@@ -134,6 +134,9 @@ fn o_13_the_pull_policy_follows_the_tag() {
         ("db@sha256:00", "IfNotPresent"),
         ("db:1@sha256:00", "IfNotPresent"),
         ("db:latest@sha256:00", "Always"),
+        // No image can be called so; the API server finds no tag in it.
+        (" db", "IfNotPresent"),
+        ("host/Db", "IfNotPresent"),
     ] {
         let at = |fields: Value| pod(json!({"containers": [fields]}));
         let other = if default == "Always" { "IfNotPresent" } else { "Always" };
@@ -266,6 +269,18 @@ fn o_13_numbers_are_compared_by_value() {
     let user = |n: Value| pod(json!({"securityContext": {"runAsUser": n}}));
     equal(&user(json!(8080)), &user(json!(8080.0)));
     unequal(&user(json!(8080)), &user(json!(8081)));
+}
+
+#[test]
+fn o_13_what_must_be_there_is_stored_empty() {
+    let preferring = |term: Value| {
+        pod(json!({"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [term]}}}))
+    };
+    let other = json!({"matchFields": [{"key": "metadata.name", "operator": "Exists"}]});
+    field(preferring, json!({"weight": 1}), "preference", json!({}), other);
+    let command = |command: Value| container(json!({"command": command}));
+    equal(&command(json!(["a", null])), &command(json!(["a", ""])));
+    unequal(&command(json!(["a", null])), &command(json!(["a"])));
 }
 
 #[test]
