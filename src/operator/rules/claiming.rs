@@ -1,12 +1,7 @@
 //! Adoption and release where a real server cannot be made to answer so (S-2.5, S-3.11).
 
-use super::{Bench, Call, pod, revision, set, status};
+use super::{Bench, Call, orphan, pod, revision, set, status};
 use serde_json::{Value, json};
-
-fn orphan(mut object: Value) -> Value {
-    object["metadata"]["ownerReferences"] = Value::Null;
-    object
-}
 
 /// Two orphan pods and an orphan revision of a set of three.
 fn orphaned(answers: impl Fn(&Call) -> Option<(u16, Value)> + Send + Sync + 'static) -> (Bench, Value) {
@@ -45,18 +40,6 @@ async fn s_2_5_a_set_that_is_not_the_one_any_more_adopts_neither_pods_nor_revisi
         assert!(bench.pass(&set).await.is_err(), "{told:?} is no failure");
         assert_eq!(changes(&bench), [""; 0], "after {told:?}");
     }
-}
-
-// also: S-3.11
-#[tokio::test]
-async fn s_2_5_one_live_read_serves_all_adoptions_of_a_pass_and_comes_before_them() {
-    let (bench, set) = orphaned(|_| None);
-    bench.pass(&set).await.expect("a pass");
-    let words = bench.server.words();
-    assert_eq!(words[0], "GET ordinalsets/web");
-    assert!(words[1].starts_with("PATCH controllerrevisions/web-"), "revisions come first: {words:#?}");
-    assert_eq!(words[2..4], ["PATCH pods/web-0", "PATCH pods/web-1"]);
-    assert_eq!(words.iter().filter(|w| w.starts_with("GET")).count(), 1, "{words:#?}");
 }
 
 // also: S-4.1

@@ -1,5 +1,7 @@
-//! Rules of wiring that need no cluster: an API server made of answers, and an operator's parts around it. What only a real
-//! server shows is in tests/live/wiring.
+//! Rules of wiring that a real API server does not show on demand: days in virtual time, caches that lag by a hair, answers
+//! like 409 or 500 to one call of many. An API server made of answers, and an operator's parts around it.
+//!
+//! What a real server does show stands in tests/live, and not here as well.
 
 mod claiming;
 mod passes;
@@ -8,7 +10,7 @@ mod waking;
 
 use crate::{
     book::Book,
-    cache::{Cached, Key, Writer},
+    cache::{Cached, Writer},
     collect::Caches,
     controller,
     events::Events,
@@ -16,7 +18,6 @@ use crate::{
     kinds::Observed,
     metrics::Metrics,
     reconcile::{Context, Error, Gate, reconcile},
-    sets::object_ref,
 };
 use futures::{StreamExt, TryStreamExt, channel::mpsc, stream};
 use http::{Method, Request, Response};
@@ -341,13 +342,6 @@ impl Bench {
         self.revisions.apply(Event::Apply(typed(revision)));
     }
 
-    /// The set as the cache has it.
-    fn known(&self, name: &str) -> Arc<Set> {
-        let key = Key { namespace: "ns".into(), name: name.into() };
-        let observed = self.caches.sets.store.get(&object_ref(&key)).expect("the set is in the cache");
-        observed.set.clone().expect("a valid set")
-    }
-
     /// A pass over a set that the cache has.
     async fn pass(&self, set: &Value) -> Result<Action, Error> {
         let done = reconcile(Arc::new(typed(set)), self.context.clone()).await;
@@ -408,6 +402,12 @@ fn pod(set: &Value, name: &str, version: u64) -> Value {
             {"type": "Ready", "status": "True", "lastTransitionTime": "2020-01-01T00:00:00Z"},
         ]},
     })
+}
+
+/// The same without its owner.
+fn orphan(mut object: Value) -> Value {
+    object["metadata"]["ownerReferences"] = Value::Null;
+    object
 }
 
 fn revision_name(set: &Set) -> String {

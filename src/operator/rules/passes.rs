@@ -1,10 +1,7 @@
-//! One pass: what is sent, in which order, and what follows from the answers (S-4.1, S-6, S-8.6, S-8.7).
+//! One pass: what it does by a cache that lags, and what follows from answers that come seldom (S-8.6, S-8.7).
 
 use super::{Bench, Call, pod, revision, set, status};
-use kube::runtime::{controller::Action, watcher::Event};
-use ordinal_plan::{plan, snapshot::Memory};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 fn refused(words: &'static str, code: u16, reason: &'static str) -> impl Fn(&Call) -> Option<(u16, Value)> {
     move |call| (call.words == words).then(|| status(code, reason, "the server's words"))
@@ -22,35 +19,27 @@ fn with_a_condemned_pod(answers: impl Fn(&Call) -> Option<(u16, Value)> + Send +
     (bench, set)
 }
 
+/// A set of one running pod, whose claim is to become the set's own.
+fn with_a_claim_to_own(
+    answers: impl Fn(&Call) -> Option<(u16, Value)> + Send + Sync + 'static,
+) -> (Bench, Value, Value) {
+    let mut bench = Bench::new(answers);
+    let template = json!([{"metadata": {"name": "data"}, "spec": {}}]);
+    let policy = json!({"whenDeleted": "Delete", "whenScaled": "Retain"});
+    let set = set(1, json!({"volumeClaimTemplates": template, "persistentVolumeClaimRetentionPolicy": policy}));
+    bench.sees_set(&set);
+    bench.sees_revision(&revision(&set));
+    let mut pod = pod(&set, "web-0", 20);
+    pod["spec"]["volumes"] = json!([{"name": "data", "persistentVolumeClaim": {"claimName": "data-web-0"}}]);
+    bench.sees_pod(&pod);
+    let claim = json!({"metadata": {"namespace": "ns", "name": "data-web-0", "uid": "c", "resourceVersion": "30"}});
+    bench.sees_claim(&claim);
+    (bench, set, claim)
+}
+
 fn status_written(bench: &Bench) -> Option<Value> {
     let calls = bench.server.calls();
     calls.iter().rev().find(|c| c.words == "PATCH ordinalsets/web/status").map(|c| c.body["status"].clone())
-}
-
-#[tokio::test]
-async fn s_4_1_a_set_that_is_gone_brings_no_call() {
-    let mut bench = Bench::well();
-    let set = set(2, json!({}));
-    bench.sees_set(&set);
-    bench.follow(Event::Delete(super::typed(&set)));
-    bench.sees_pod(&pod(&set, "web-0", 20)); // the collector's now
-    assert_eq!(bench.pass(&set).await.expect("a pass"), Action::await_change());
-    assert_eq!(bench.server.words(), [""; 0]);
-}
-
-// also: S-6.3
-#[tokio::test]
-async fn s_4_1_the_status_is_written_even_after_an_error_and_the_error_stands() {
-    let mut bench = Bench::new(refused("POST pods/web-1", 403, "Forbidden"));
-    let set = set(2, json!({}));
-    bench.sees_set(&set);
-    bench.sees_revision(&revision(&set));
-    bench.sees_pod(&pod(&set, "web-0", 20));
-    let error = bench.pass(&set).await.expect_err("a failure").to_string();
-    assert!(error.contains("create pod web-1") && error.contains("the server's words"), "{error}");
-    let status = status_written(&bench).expect("a status");
-    assert_eq!((&status["replicas"], &status["readyReplicas"]), (&json!(1), &json!(1)));
-    assert_eq!(status["observedGeneration"], 1);
 }
 
 // also: S-4.1
@@ -71,65 +60,6 @@ async fn s_6_5_when_revisions_cannot_be_had_no_counter_is_written() {
             assert_eq!(status[field], set["status"][field], "{field}");
         }
     }
-}
-
-/// Appendix B, B-1: the first pass makes the pod and counts none.
-#[tokio::test]
-async fn s_6_7_what_a_pass_makes_is_counted_by_the_next() {
-    let mut bench = Bench::well();
-    let set = set(3, json!({}));
-    bench.sees_set(&set);
-    bench.pass(&set).await.expect("a pass");
-    let words = bench.server.words();
-    assert!(words[0].starts_with("POST controllerrevisions/web-"), "{words:#?}");
-    assert_eq!(words[1..], ["POST pods/web-0", "PATCH ordinalsets/web/status"], "{words:#?}");
-    assert_eq!(status_written(&bench).expect("a status")["replicas"], 0);
-}
-
-/// Nothing of the old status comes back but the collision count, and conditions of others.
-#[tokio::test]
-async fn s_6_1_the_status_is_made_from_the_pods_and_not_from_the_old_one() {
-    let mut bench = Bench::well();
-    let mut set = set(2, json!({}));
-    let foreign = json!({"type": "Foreign", "status": "True"});
-    set["status"] = json!({"observedGeneration": 9, "replicas": 77, "readyReplicas": 66, "availableReplicas": 55,
-        "currentReplicas": 44, "updatedReplicas": 33, "currentRevision": "web-x", "updateRevision": "web-y",
-        "collisionCount": 3, "conditions": [foreign], "blockedPods": [{"name": "web-8", "reason": "Lies"}]});
-    bench.sees_set(&set);
-    bench.sees_revision(&revision(&set));
-    for name in ["web-0", "web-1"] {
-        bench.sees_pod(&pod(&set, name, 20));
-    }
-    bench.pass(&set).await.expect("a pass");
-    let status = status_written(&bench).expect("a status");
-    for counter in ["replicas", "readyReplicas", "availableReplicas", "currentReplicas", "updatedReplicas"] {
-        assert_eq!(status[counter], 2, "{counter}");
-    }
-    assert_eq!((&status["observedGeneration"], &status["collisionCount"]), (&json!(1), &json!(3)));
-    let name = &revision(&set)["metadata"]["name"];
-    assert_eq!((&status["currentRevision"], &status["updateRevision"]), (name, name));
-    assert_eq!(status["conditions"][0], json!({"type": "Foreign", "status": "True"}));
-    assert!(!status.to_string().contains("web-8"), "{status}");
-}
-
-/// The labels of web-0 say that it is web-2, and the other way round.
-#[tokio::test]
-async fn n_4_the_name_decides_which_pod_is_condemned_and_its_labels_nothing() {
-    let (mut bench, set) = with_a_condemned_pod(|_| None);
-    for (name, pretended, version) in [("web-0", "web-2", 30), ("web-2", "web-0", 31)] {
-        let mut pod = pod(&set, name, version);
-        pod["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"] = pretended.into();
-        pod["metadata"]["labels"]["apps.kubernetes.io/pod-index"] = pretended.trim_start_matches("web-").into();
-        bench.sees_pod(&pod);
-    }
-    bench.pass(&set).await.expect("a pass");
-    let calls = bench.server.calls();
-    let deleted: Vec<_> = calls.iter().filter(|c| c.words.starts_with("DELETE")).collect();
-    assert_eq!(deleted.len(), 1, "{deleted:#?}");
-    assert_eq!(
-        (deleted[0].words.as_str(), &deleted[0].body["preconditions"]["uid"]),
-        ("DELETE pods/web-2", &json!("web-2-uid"))
-    );
 }
 
 // also: S-12.28
@@ -227,17 +157,7 @@ async fn s_2_9_a_claim_that_was_changed_meanwhile_is_judged_again() {
         let old = call.body["metadata"]["resourceVersion"] == "30";
         (call.words == "PATCH persistentvolumeclaims/data-web-0" && old).then(|| status(409, "Conflict", "modified"))
     };
-    let mut bench = Bench::new(conflicts);
-    let template = json!([{"metadata": {"name": "data"}, "spec": {}}]);
-    let policy = json!({"whenDeleted": "Delete", "whenScaled": "Retain"});
-    let set = set(1, json!({"volumeClaimTemplates": template, "persistentVolumeClaimRetentionPolicy": policy}));
-    bench.sees_set(&set);
-    bench.sees_revision(&revision(&set));
-    let mut pod = pod(&set, "web-0", 20);
-    pod["spec"]["volumes"] = json!([{"name": "data", "persistentVolumeClaim": {"claimName": "data-web-0"}}]);
-    bench.sees_pod(&pod);
-    let mut claim = json!({"metadata": {"namespace": "ns", "name": "data-web-0", "uid": "c", "resourceVersion": "30"}});
-    bench.sees_claim(&claim);
+    let (mut bench, set, mut claim) = with_a_claim_to_own(conflicts);
     assert!(bench.pass(&set).await.is_err(), "to be tried again");
     assert_eq!(bench.server.notes(), [""; 0], "a conflict is no event");
     claim["metadata"]["resourceVersion"] = "31".into();
@@ -271,39 +191,9 @@ async fn s_7_2_a_deletion_that_failed_is_told() {
 
 #[tokio::test]
 async fn s_7_3_owners_of_a_claim_that_cannot_be_changed_are_told_of_the_pod() {
-    let mut bench = Bench::new(refused("PATCH persistentvolumeclaims/data-web-0", 403, "Forbidden"));
-    let template = json!([{"metadata": {"name": "data"}, "spec": {}}]);
-    let policy = json!({"whenDeleted": "Delete", "whenScaled": "Retain"});
-    let set = set(1, json!({"volumeClaimTemplates": template, "persistentVolumeClaimRetentionPolicy": policy}));
-    bench.sees_set(&set);
-    bench.sees_revision(&revision(&set));
-    let mut pod = pod(&set, "web-0", 20);
-    pod["status"]["phase"] = "Pending".into();
-    bench.sees_pod(&pod);
-    let claim = json!({"metadata": {"namespace": "ns", "name": "data-web-0", "uid": "c", "resourceVersion": "30"}});
-    bench.sees_claim(&claim);
+    let (bench, set, _) = with_a_claim_to_own(refused("PATCH persistentvolumeclaims/data-web-0", 403, "Forbidden"));
     assert!(bench.pass(&set).await.is_err());
     let told = "Update Pod web-0 in OrdinalSet web failed error: \
                 could not update claim data-web-0 for delete policy ownerRefs: the server's words";
     assert_eq!(bench.server.notes(), [told]);
-}
-
-/// TestStatefulSetAvailabilityCheck: ready for 0, 2 and 4.3 s of 5.
-#[tokio::test]
-async fn s_8_5_the_set_looks_again_after_the_smallest_remaining_time() {
-    let mut bench = Bench::well();
-    let set = set(3, json!({"podManagementPolicy": "Parallel", "minReadySeconds": 5}));
-    bench.sees_set(&set);
-    bench.sees_revision(&revision(&set));
-    let now = k8s_openapi::jiff::Timestamp::now();
-    for (name, age) in [("web-0", 0), ("web-1", 2_000), ("web-2", 4_300)] {
-        let mut pod = pod(&set, name, 20);
-        let since = now - Duration::from_millis(age);
-        pod["status"]["conditions"][0]["lastTransitionTime"] = since.to_string().into();
-        bench.sees_pod(&pod);
-    }
-    let planned = plan(&bench.caches.snapshot(&bench.known("web"), Memory::default()));
-    let seconds = planned.requeue_after.map(|d| d.as_secs_f64());
-    assert!(seconds.is_some_and(|s| (0.0..=0.7).contains(&s)), "{seconds:?} instead of 0.7");
-    assert_eq!(planned.status.available_replicas, 0);
 }

@@ -1,6 +1,6 @@
 //! Which sets a change wakes (S-8.3, S-8.4, S-8.11).
 
-use super::{Bench, pod, set, typed};
+use super::{Bench, orphan, pod, set, typed};
 use crate::{
     cache::{Change, Key},
     watch::Woken,
@@ -33,11 +33,6 @@ fn woken<V: Woken>(bench: &Bench, changes: Vec<Change<V>>) -> Vec<String> {
 fn owned_by(mut object: Value, kind: &str, name: &str, uid: &str) -> Value {
     object["metadata"]["ownerReferences"] =
         json!([{"apiVersion": "v1", "kind": kind, "name": name, "uid": uid, "controller": true}]);
-    object
-}
-
-fn orphan(mut object: Value) -> Value {
-    object["metadata"]["ownerReferences"] = Value::Null;
     object
 }
 

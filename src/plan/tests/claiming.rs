@@ -99,6 +99,9 @@ fn n_4_after_claiming_labels_decide_nothing() {
     let world = set(1).with(twin);
     assert_eq!(world.deletes(), NOTHING);
     assert_eq!(world.does(), ["repair labels of pod web-0"]);
+    let pretends =
+        pod(1).label("statefulset.kubernetes.io/pod-name", "web-0").label("apps.kubernetes.io/pod-index", "0");
+    assert_eq!(set(1).with([pod(0), pretends]).deletes(), ["web-1"], "its name makes it condemned");
 }
 
 #[test]

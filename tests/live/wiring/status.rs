@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::{Pod, ResourceQuota};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
@@ -79,6 +79,20 @@ async fn s_6_6_a_foreign_writer_of_the_set_costs_no_status() -> Outcome {
         assert_eq!(write.body["metadata"]["uid"], set["metadata"]["uid"]);
         assert!(matches!(write.answer.code, 200 | 409), "{}", write.in_words());
     }
+    Ok(())
+}
+
+/// Appendix B, B-1.
+#[tokio::test]
+async fn s_6_7_what_a_pass_makes_is_counted_by_the_next() -> Outcome {
+    let ns = world::namespace("lag").await?;
+    ns.create_set(set("web", 2, json!({"podManagementPolicy": "Parallel"}))).await?;
+    ns.settled("web").await?;
+    let calls = at_rest(&ns).await?;
+    let first = calls.iter().position(|c| c.is("patch", "ordinalsets", "web")).context("no status was written")?;
+    let made = calls[..first].iter().filter(|c| c.verb == "create" && c.object.resource == "pods").count();
+    assert_eq!(made, 2, "pods before the status: {:#?}", in_words(&calls));
+    assert_eq!(calls[first].body["status"]["replicas"], 0, "{}", calls[first].body);
     Ok(())
 }
 
