@@ -124,7 +124,7 @@ async fn s_4_15_a_revision_that_goes_with_its_set_wakes_nobody() {
     let (mut bench, web) = bench();
     let revision = json!({"metadata": {"namespace": "ns", "name": "web-x", "uid": "x"}, "data": {}, "revision": 1});
     let revision = owned_by(revision, "OrdinalSet", "web", "set-uid");
-    let mut lost = |bench: &mut Bench| {
+    let lost = |bench: &mut Bench| {
         bench.revisions.apply(Event::Apply(typed(&revision)));
         let changes = bench.revisions.apply(Event::Delete(typed(&revision)));
         woken::<Revision>(bench, changes)
