@@ -1,7 +1,10 @@
 //! What is remembered of each set between two passes. Losing it costs time, nothing else (N-13).
 
-use crate::{cache::Key, collect::Caches, freshness::Mark};
-use ordinal_plan::snapshot::Memory;
+use crate::{cache::Key, collect::Caches};
+use ordinal_plan::{
+    freshness::{Horizon, Kind, Mark, Writes},
+    snapshot::Memory,
+};
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -28,26 +31,6 @@ pub struct Notes {
     pub status_written: Option<Instant>,
 }
 
-/// Writes that the next pass must see (S-8.6).
-#[derive(Clone, Debug, Default)]
-pub struct Writes {
-    /// Creations and changes.
-    pub marks: Vec<(Kind, Mark)>,
-    /// Pods that were deleted: name and UID (O-5).
-    pub deleted: Vec<(String, String)>,
-}
-
-/// A kind with a cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Kind {
-    Set,
-    Pod,
-    Claim,
-    Revision,
-    Service,
-}
-
 impl Caches {
     /// The mark of a write of `kind`.
     pub fn mark(&self, kind: Kind, resource_version: &str) -> (Kind, Mark) {
@@ -56,16 +39,11 @@ impl Caches {
 
     /// The cache that does not have all of a set's writes yet, if there is one.
     pub fn lagging(&self, namespace: &str, writes: &Writes) -> Option<Kind> {
-        let gone = |name: &str, uid: &str| {
-            let pod = self.pods.get(&Key { namespace: namespace.to_owned(), name: name.to_owned() });
-            pod.is_none_or(|pod| pod.uid != uid || pod.is_terminating())
-        };
-        let unseen = writes.marks.iter().find(|(kind, mark)| !self.horizon(*kind).has(mark));
-        let there = || writes.deleted.iter().any(|(name, uid)| !gone(name, uid));
-        unseen.map(|(kind, _)| *kind).or_else(|| there().then_some(Kind::Pod))
+        let pod = |name: &str| self.pods.get(&Key { namespace: namespace.to_owned(), name: name.to_owned() });
+        writes.unseen(|kind| self.horizon(kind), pod)
     }
 
-    fn horizon(&self, kind: Kind) -> &crate::freshness::Horizon {
+    fn horizon(&self, kind: Kind) -> &Horizon {
         match kind {
             Kind::Set => &self.sets.horizon,
             Kind::Pod => &self.pods.horizon,

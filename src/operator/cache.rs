@@ -3,8 +3,8 @@
 //! Not kube's `reflector::Store`: that one has no index, so finding a set's pods is a scan of every pod, and a relist
 //! drops vanished objects without telling anyone.
 
-use crate::freshness::Horizon;
 use kube::{Resource, runtime::watcher::Event};
+use ordinal_plan::freshness::Horizon;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     hash::Hash,

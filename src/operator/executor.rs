@@ -3,7 +3,6 @@
 
 use crate::{
     answer::{Ack, call},
-    book::{Kind, Writes},
     collect::Caches,
     events::{Events, Subject, Target},
     outcome::Failure,
@@ -21,7 +20,9 @@ use ordinal_api::{OrdinalSet, OrdinalSetStatus};
 use ordinal_plan::{
     Plan,
     action::{Action, ClaimOwners, FailedPod, Pace, Stage, StageKind, Step, Which},
-    backoff, claim, pod, revision,
+    backoff, claim,
+    freshness::{Kind, Mark, Writes},
+    pod, revision,
     scale::Batch,
     service,
     snapshot::{Refusal, Set, Trial, Verdict},
@@ -101,7 +102,7 @@ impl Executor {
         &self,
         set: &Set,
         status: &OrdinalSetStatus,
-    ) -> Result<(Kind, crate::freshness::Mark), Failure> {
+    ) -> Result<(Kind, Mark), Failure> {
         let patch = json!({
             "metadata": {"uid": set.uid, "resourceVersion": set.resource_version},
             "status": status,

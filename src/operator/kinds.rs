@@ -34,15 +34,7 @@ impl<'de> Deserialize<'de> for Observed {
             generation: meta["generation"].as_i64(),
             ..ObjectMeta::default()
         };
-        // A status that somebody filled with something else is no reason to leave the pods alone: it is made anew.
-        let bad_status = value.get("status").is_some_and(|s| ordinal_api::OrdinalSetStatus::deserialize(s).is_err());
-        if bad_status {
-            value["status"].take();
-        }
-        let set = serde_json::from_value::<OrdinalSet>(value)
-            .map_err(|e| e.to_string())
-            .and_then(|set| Set::new(set).map_err(|e| e.to_string()))
-            .map(Arc::new);
+        let set = Set::read(value).map(Arc::new).map_err(|e| e.to_string());
         Ok(Self { metadata, set })
     }
 }

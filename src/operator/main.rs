@@ -2,7 +2,7 @@
 //!
 //! Data moves one way: watches (`watch`) fill caches (`cache`, `sets`) and wake sets; a pass (`reconcile`) takes a
 //! snapshot (`collect`), plans (crate `ordinal-plan`), and carries the plan out (`executor`, the only file that writes to
-//! the objects of sets). `freshness` and `book` see to it that a pass sees its own earlier writes.
+//! the objects of sets). `book` and the planner's `freshness` see to it that a pass sees its own earlier writes.
 
 mod answer;
 mod book;
@@ -13,7 +13,6 @@ mod config;
 mod controller;
 mod events;
 mod executor;
-mod freshness;
 mod kinds;
 mod leader;
 mod metrics;

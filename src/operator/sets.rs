@@ -1,11 +1,11 @@
 //! The cache of sets, and which of them an object of another kind concerns.
 
-use crate::{cache::Key, freshness::Horizon, kinds::Observed};
+use crate::{cache::Key, kinds::Observed};
 use kube::runtime::{
     reflector::{ObjectRef, Store, store, store::Writer},
     watcher::Event,
 };
-use ordinal_plan::snapshot::Set;
+use ordinal_plan::{freshness::Horizon, snapshot::Set};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{PoisonError, RwLock},

@@ -14,6 +14,7 @@
 //! | `rollout` | phase D: outdated pods (S-4.6 ff.), the dry run before (O-4) |
 //! | `backoff` | pods that fail at once (O-7) |
 //! | `status`, `blocked` | counters, completion, conditions (S-6, O-10) |
+//! | [`freshness`] | whether the snapshot has what earlier passes wrote (S-8.6) |
 //! | [`check`] | what a plan must never do, as functions (N-x) |
 
 pub mod action;
@@ -22,6 +23,7 @@ mod blocked;
 pub mod check;
 pub mod claim;
 pub mod condition;
+pub mod freshness;
 #[cfg(test)]
 mod golden;
 pub mod meaning;

@@ -263,7 +263,7 @@ impl Scaling {
 }
 
 /// The sizes of a slow start: 1, 2, 4, … (S-4.11).
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Batch {
     size: usize,
     left: usize,

@@ -11,6 +11,7 @@ use crate::{
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::Timestamp};
 use kube::core::{ObjectMeta, Selector};
 use ordinal_api::{OrdinalSet, OrdinalSetSpec, OrdinalSetStatus, PodManagementPolicy, lite};
+use serde::Deserialize;
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -148,6 +149,19 @@ impl fmt::Display for InvalidSet {
 impl std::error::Error for InvalidSet {}
 
 impl Set {
+    /// Reads a set as it is stored.
+    ///
+    /// # Errors
+    /// When it is no set, or as [`Set::new`].
+    pub fn read(mut stored: Value) -> Result<Self, InvalidSet> {
+        // A status that somebody filled with something else is no reason to leave the pods alone: it is made anew.
+        let bad_status = stored.get("status").is_some_and(|s| OrdinalSetStatus::deserialize(s).is_err());
+        if bad_status {
+            stored["status"].take();
+        }
+        Self::new(serde_json::from_value(stored).map_err(|e| InvalidSet(e.to_string()))?)
+    }
+
     /// Derives what plans need of a stored set.
     ///
     /// # Errors

@@ -1,6 +1,11 @@
-//! What nodes do to pods, one step at a time, in an order that a seed decides.
+//! What scheduler and nodes do to pods, one step at a time, in an order that a seed decides.
 
-use crate::cluster::Cluster;
+use crate::{
+    call::{Call, Deletion, Part, Style},
+    collector,
+    objects::Kind,
+    store::Store,
+};
 use serde_json::{Value, json};
 
 /// A small generator of random numbers (SplitMix64), so that a printed seed replays a run on any version of anything.
@@ -20,59 +25,89 @@ impl Dice {
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         usize::try_from((z ^ (z >> 31)) % (sides.max(1) as u64)).unwrap_or(0)
     }
+
+    /// One of several.
+    pub fn pick<'t, T>(&mut self, all: &'t [T]) -> Option<&'t T> {
+        all.get(self.throw(all.len()))
+    }
+
+    /// True once in so many times.
+    pub fn once_in(&mut self, times: usize) -> bool {
+        self.throw(times) == 0
+    }
 }
 
 /// Moves one pod one step on: Pending, Running, ready; terminating, gone. False when no pod has anywhere to go.
-pub fn step(cluster: &mut Cluster, dice: &mut Dice) -> bool {
-    let movable: Vec<String> = cluster.pods.iter().filter(|(_, pod)| can_move(pod)).map(|(n, _)| n.clone()).collect();
-    let Some(name) = movable.get(dice.throw(movable.len())) else { return false };
-    advance(cluster, name);
+pub fn step(store: &mut Store, dice: &mut Dice) -> bool {
+    let movable: Vec<String> = store.pods.iter().filter(|(_, pod)| can_move(pod)).map(|(n, _)| n.clone()).collect();
+    let Some(name) = dice.pick(&movable) else { return false };
+    advance(store, name);
     true
 }
 
-/// Moves every pod as far as it goes.
-pub fn settle(cluster: &mut Cluster) {
+/// Moves every pod as far as it goes, and what hangs on those that go.
+pub fn settle(store: &mut Store) {
     let mut dice = Dice::new(0);
-    while step(cluster, &mut dice) {}
+    while step(store, &mut dice) {
+        collector::settle(store);
+    }
 }
 
 /// Ends a pod in this phase.
-pub fn end(cluster: &mut Cluster, name: &str, phase: &str) {
-    if let Some(pod) = cluster.pods.get_mut(name) {
-        pod["status"] = json!({"phase": phase});
-    }
+pub fn end(store: &mut Store, name: &str, phase: &str) {
+    report(store, name, json!({"phase": phase, "conditions": null}));
 }
 
 /// Makes a running pod unready.
-pub fn sicken(cluster: &mut Cluster, name: &str) {
-    let now = cluster.now;
-    if let Some(pod) = cluster.pods.get_mut(name) {
-        pod["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": now}]});
+pub fn sicken(store: &mut Store, name: &str) {
+    report(store, name, json!({"phase": "Running", "conditions": [ready(store, "False")]}));
+    if let Some(pod) = store.pods.get_mut(name) {
         pod["sick"] = true.into();
     }
+}
+
+/// The condition Ready, changed now.
+fn ready(store: &Store, status: &str) -> Value {
+    json!({"type": "Ready", "status": status, "lastTransitionTime": store.now})
+}
+
+/// A node's report of a pod.
+pub fn report(store: &mut Store, name: &str, status: Value) {
+    let (kind, name, patch) = (Kind::Pod, name.to_owned(), json!({"status": status}));
+    // A pod that is gone has nothing to be said of it.
+    let _ = store.apply(&Call::Patch { kind, name, patch, style: Style::Merge, part: Part::Status });
 }
 
 fn is_terminating(pod: &Value) -> bool {
     !pod["metadata"]["deletionTimestamp"].is_null()
 }
 
-fn can_move(pod: &Value) -> bool {
+/// Whether the node has let it go, and only finalizers hold it.
+fn is_let_go(pod: &Value) -> bool {
+    pod["metadata"]["deletionGracePeriodSeconds"] == 0
+}
+
+/// Whether the next step of a pod's life is up to its node.
+pub fn can_move(pod: &Value) -> bool {
     let broken = pod["sick"] == true || pod["metadata"]["annotations"]["sim"] == "broken";
     let ready = pod["status"]["conditions"][0]["status"] == "True";
     let ended = pod["status"]["phase"] == "Failed" || pod["status"]["phase"] == "Succeeded";
     let stuck = broken && pod["status"]["phase"] == "Running";
-    is_terminating(pod) || !(ready || ended || stuck)
+    if is_terminating(pod) { !is_let_go(pod) } else { !(ready || ended || stuck) }
 }
 
-fn advance(cluster: &mut Cluster, name: &str) {
-    let now = cluster.now;
-    let Some(pod) = cluster.pods.get_mut(name) else { return };
+/// The next step of a pod's life.
+pub fn advance(store: &mut Store, name: &str) {
+    let Some(pod) = store.pods.get(name) else { return };
     if is_terminating(pod) {
-        cluster.pods.remove(name);
-        cluster.collect_garbage();
+        let how = Deletion { grace: Some(0), ..Deletion::default() };
+        let _ = store.apply(&Call::Delete { kind: Kind::Pod, name: name.to_owned(), how });
+        collector::settle(store);
     } else if pod["status"]["phase"] == "Pending" {
-        pod["status"] = json!({"phase": "Running"});
+        let _ = store.apply(&Call::Bind { pod: name.to_owned(), node: "node".into() });
+        report(store, name, json!({"phase": "Running"}));
     } else {
-        pod["status"]["conditions"] = json!([{"type": "Ready", "status": "True", "lastTransitionTime": now}]);
+        let conditions = json!([ready(store, "True")]);
+        report(store, name, json!({"phase": "Running", "conditions": conditions}));
     }
 }

@@ -1,16 +1,24 @@
-//! A cluster in memory, to try the planner on: no network, no clock, thousands of passes a second. Tests only.
+//! A cluster in memory: no network, no clock, thousands of passes a second. Tests only.
 //!
-//! - [`cluster`]: objects with UIDs and versions, deletion with preconditions, finalizers-free garbage collection, and one
-//!   set that is planned for.
-//! - [`kubelet`]: what nodes do to pods, one seeded step at a time.
+//! - [`store`]: an API server, asked by [`call`]s that a real one can be asked by as well; its [`objects`], how it
+//!   [`patch`]es them.
+//! - [`collector`], [`kubelet`]: what other controllers and nodes do, one seeded step at a time.
+//! - [`operator`]: caches that lag, the freshness gate; [`pass`]: a plan carried out call by call.
 //! - [`orders`]: events in seeded orders, until nothing moves.
-//! - [`story`]: roll-outs as golden texts, one line per pass.
+//! - [`cluster`], [`story`]: one set whose operator is always up to date; roll-outs as golden texts, one line per pass.
 //!
-//! Every pass is checked against the invariants (`ordinal_plan::check`), whatever the test is about.
+//! Every plan is checked against the invariants (`ordinal_plan::check`), whatever the test is about.
 
+pub mod call;
 pub mod cluster;
+pub mod collector;
 pub mod kubelet;
+pub mod objects;
+pub mod operator;
 pub mod orders;
+pub mod pass;
+pub mod patch;
+pub mod store;
 pub mod story;
 
 #[cfg(test)]

@@ -1,7 +1,12 @@
 //! A pass sees its own earlier writes (S-8.6, N-3): what a set's last pass wrote is compared with how far the caches have
-//! come, and the set waits until they have it. Nothing is polled: the awaited event itself wakes the set.
+//! come, and the set waits until they have it. Nothing is polled: the awaited event itself wakes the set. It is not part of a
+//! plan, and here only because the operator and the simulation both need it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::snapshot::Pod;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 /// How far a cache has come.
 #[derive(Debug, Default)]
@@ -65,6 +70,40 @@ impl Horizon {
 pub struct Mark {
     version: Option<u64>,
     begun: u64,
+}
+
+/// A kind with a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Kind {
+    Set,
+    Pod,
+    Claim,
+    Revision,
+    Service,
+}
+
+/// Writes that the next pass must see.
+#[derive(Clone, Debug, Default)]
+pub struct Writes {
+    /// Creations and changes.
+    pub marks: Vec<(Kind, Mark)>,
+    /// Pods that were deleted: name and UID (O-5).
+    pub deleted: Vec<(String, String)>,
+}
+
+impl Writes {
+    /// The cache that does not have all of them yet, if there is one. `pod` looks a pod up there, by name.
+    pub fn unseen<'h>(
+        &self,
+        horizon: impl Fn(Kind) -> &'h Horizon,
+        pod: impl Fn(&str) -> Option<Arc<Pod>>,
+    ) -> Option<Kind> {
+        let there = |name: &str, uid: &str| pod(name).is_some_and(|pod| pod.uid == uid && !pod.is_terminating());
+        let unseen = self.marks.iter().find(|(kind, mark)| !horizon(*kind).has(mark));
+        let deleted = || self.deleted.iter().any(|(name, uid)| there(name, uid)).then_some(Kind::Pod);
+        unseen.map(|(kind, _)| *kind).or_else(deleted)
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,191 @@
+//! The operator in the simulation: a cache per kind that follows the store's history at its own pace, the freshness gate, and
+//! passes whose calls are made one at a time. Mirrors `src/operator/{collect,reconcile,book}.rs`.
+
+use crate::{
+    call::Answer,
+    cluster::checked_plan,
+    objects::{Kind, Objects},
+    pass::Pass,
+    store::Store,
+};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use ordinal_plan::{
+    Snapshot,
+    freshness::{Horizon, Writes},
+    name,
+    snapshot::{Memory, SET_KIND, Set},
+};
+use std::sync::Arc;
+
+/// An operator for one set.
+pub struct Operator {
+    /// The name of the set.
+    set: String,
+    caches: [Cache; 5],
+    notes: Notes,
+    /// A pass under way.
+    pass: Option<Pass>,
+    /// When time alone makes it look again.
+    pub look_again: Option<Timestamp>,
+}
+
+/// What is remembered between passes, about the set of this UID.
+#[derive(Default)]
+struct Notes {
+    uid: String,
+    memory: Memory,
+    writes: Writes,
+}
+
+/// A cache of one kind.
+struct Cache {
+    objects: Objects,
+    /// How much of the store's history it has followed.
+    read: usize,
+    horizon: Horizon,
+}
+
+/// What came of an attempt to begin a pass.
+#[derive(Debug, PartialEq)]
+pub enum Begun {
+    /// It is under way.
+    Yes,
+    /// The caches do not have the last pass's writes yet.
+    Stale,
+    /// There is no set, as far as the cache knows, or none that can be planned for.
+    NoSet,
+}
+
+impl Operator {
+    /// One that has just started, and listed everything.
+    pub fn start(store: &Store, set: &str) -> Self {
+        let caches = Store::KINDS.map(|kind| {
+            let cache = Cache { objects: store.of(kind).clone(), read: store.history.len(), horizon: Horizon::default() };
+            cache.horizon.list_begins();
+            store.of(kind).objects().for_each(|o| cache.horizon.lists(Some(&o.version().to_string())));
+            cache.horizon.list_ends();
+            cache
+        });
+        Self { set: set.to_owned(), caches, notes: Notes::default(), pass: None, look_again: None }
+    }
+
+    /// The cache of a kind follows one change of it; false when it has all.
+    pub fn follow(&mut self, store: &Store, kind: Kind) -> bool {
+        let cache = &mut self.caches[index(kind)];
+        while let Some(change) = store.history.get(cache.read) {
+            cache.read += 1;
+            if change.kind == kind {
+                match &change.after {
+                    Some(object) => cache.objects.put(change.name.clone(), object.clone()),
+                    None => drop(cache.objects.remove(&change.name)),
+                }
+                cache.horizon.saw(Some(&change.version.to_string()));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// All caches follow all changes.
+    pub fn catch_up(&mut self, store: &Store) {
+        for kind in Store::KINDS {
+            while self.follow(store, kind) {}
+        }
+    }
+
+    /// Whether a pass is under way.
+    pub fn is_busy(&self) -> bool {
+        self.pass.is_some()
+    }
+
+    /// The pass under way.
+    pub fn pass(&self) -> Option<&Pass> {
+        self.pass.as_ref()
+    }
+
+    /// Begins a pass over what the caches show, if they have the last one's writes (S-8.6).
+    pub fn begin(&mut self, now: Timestamp) -> Begun {
+        let cached = self.caches[index(Kind::Set)].objects.object(&self.set).map(|o| o.as_set());
+        let Some(Ok(set)) = cached else { return Begun::NoSet };
+        if self.notes.uid != set.uid {
+            self.notes = Notes { uid: set.uid.clone(), ..Notes::default() };
+        }
+        let pod = |name: &str| self.caches[index(Kind::Pod)].objects.object(name).and_then(|o| o.as_pod());
+        if self.notes.writes.unseen(|kind| &self.caches[index(kind)].horizon, pod).is_some() {
+            return Begun::Stale;
+        }
+        self.notes.writes = Writes::default();
+        let [_, pods, claims, revisions, services] = self.caches.each_ref().map(|c| &c.objects);
+        let snapshot = collect(set.clone(), [pods, claims, revisions, services], now, self.notes.memory.clone());
+        let plan = checked_plan(&snapshot);
+        self.look_again = plan.requeue_after.and_then(|after| now.checked_add(after).ok());
+        self.pass = Some(Pass::new(set, Arc::new(plan)));
+        self.end_if_over(now);
+        Begun::Yes
+    }
+
+    /// Takes the answer to a call of the pass.
+    pub fn answered(&mut self, which: usize, answer: &Answer, now: Timestamp) {
+        let Some(pass) = &mut self.pass else { return };
+        pass.answered(which, answer, now);
+        for (kind, version) in pass.report.written.drain(..) {
+            self.notes.writes.marks.push((kind, self.caches[index(kind)].horizon.mark(&version)));
+        }
+        self.notes.writes.deleted.append(&mut pass.report.deleted);
+        self.end_if_over(now);
+    }
+
+    fn end_if_over(&mut self, now: Timestamp) {
+        if let Some(pass) = self.pass.take_if(|pass| pass.is_over()) {
+            let before = std::mem::take(&mut self.notes.memory);
+            self.notes.memory = pass.memory(before.clone());
+            // The next plan may say something else because of it; and what failed is tried again, after its pause.
+            if !pass.report.failures.is_empty() || self.notes.memory != before {
+                let soon = now.checked_add(SignedDuration::from_secs(1)).ok();
+                self.look_again = [self.look_again, soon].into_iter().flatten().min();
+            }
+        }
+    }
+}
+
+fn index(kind: Kind) -> usize {
+    kind as usize
+}
+
+/// What a plan for a set is made from, out of pods, claims, revisions and Services: those of `src/operator/collect.rs`.
+pub fn collect(
+    set: Arc<Set>,
+    [pods, claims, revisions, services]: [&Objects; 4],
+    now: Timestamp,
+    memory: Memory,
+) -> Snapshot {
+    let in_family = |object: &str, parent: &str| name::parse(object).parent(object) == parent;
+    let families: Vec<String> = set.claim_templates().map(|(t, _)| format!("{t}-{}", set.name)).collect();
+    let own = |controller: Option<&str>| controller == Some(set.uid.as_str());
+    let pods = pods.objects().filter_map(|o| o.as_pod());
+    let claims = claims.objects().filter_map(|o| o.as_claim());
+    let revisions = revisions.objects().filter_map(|o| o.as_revision());
+    Snapshot {
+        now,
+        pods: pods
+            .filter(|p| {
+                let owner = p.controller.as_ref();
+                let kept = p.parsed.ordinal.is_some() || owner.is_some_and(|o| o.kind == SET_KIND);
+                kept && (own(owner.map(|o| o.uid.as_str())) || in_family(&p.name, &set.name))
+            })
+            .collect(),
+        claims: claims
+            .filter(|c| name::parse(&c.name).ordinal.is_some() && families.iter().any(|f| in_family(&c.name, f)))
+            .collect(),
+        revisions: revisions
+            .filter(|r| {
+                let owner = r.controller.as_ref();
+                let family = r.name.rsplit_once('-').is_some_and(|(prefix, _)| prefix == set.name);
+                owner.is_none() || own(owner.map(|o| o.uid.as_str())) || family
+            })
+            .collect(),
+        service: services.object(&set.spec.service_name).and_then(|o| o.as_service()),
+        set,
+        memory,
+    }
+}
