@@ -4,7 +4,7 @@ CARGO := cargo
 CRD := crds/ordinalsets.yaml
 CRDGEN := $(CARGO) run --quiet --locked --package ordinal-api --features schema --bin crdgen
 
-.PHONY: help demo test unit vectors live live-one parity bench idle-memory lint crds build control-plane clean
+.PHONY: help demo test unit exhaustive vectors live live-one parity bench idle-memory lint crds build control-plane clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -19,6 +19,9 @@ unit: ## Tests without a cluster, in seconds
 	$(CARGO) test --locked --workspace --lib --bins
 	$(CARGO) test --locked --package ordinal-plan --test rules
 	$(CARGO) test --locked --package ordinal-api --features schema
+
+exhaustive: ## Every interleaving of sets of up to 3 replicas, minutes; make unit has a part of it
+	EXHAUSTIVE=1 $(CARGO) test --locked --package ordinal-sim every_interleaving -- --nocapture
 
 vectors: ## Decisions of the built-in controller against the planner's; VECTORS=file takes another file
 	@$(CARGO) run --quiet --locked --package ordinal-tests --bin vectors -- $(VECTORS)

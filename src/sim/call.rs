@@ -107,6 +107,22 @@ impl fmt::Display for Refusal {
 /// What comes back: the object as it is then, or as it last was.
 pub type Answer = Result<Arc<crate::objects::Object>, Refusal>;
 
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, name) = (self.kind(), self.name());
+        match self {
+            Self::Get { .. } => write!(f, "GET {kind:?} {name}"),
+            Self::Create { object, dry_run, .. } => {
+                write!(f, "POST{} {kind:?} {name} {object}", if *dry_run { " (dry run)" } else { "" })
+            }
+            Self::Replace { object, part, .. } => write!(f, "PUT {part:?} {kind:?} {name} {object}"),
+            Self::Patch { patch, style, part, .. } => write!(f, "PATCH {style:?} {part:?} {kind:?} {name} {patch}"),
+            Self::Delete { how, .. } => write!(f, "DELETE {kind:?} {name} {how:?}"),
+            Self::Bind { node, .. } => write!(f, "BIND {kind:?} {name} to {node}"),
+        }
+    }
+}
+
 impl Call {
     /// The kind that it is about.
     pub fn kind(&self) -> Kind {

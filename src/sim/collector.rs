@@ -31,14 +31,17 @@ fn call(store: &Store, object: &Object) -> Option<Call> {
     }
     if is_waiting(object) {
         // Dependents go by their own calls.
-        let blocked = dependents(store, object).any(|d| {
-            d.owners().iter().any(|o| o.uid == object.uid() && o.block_owner_deletion == Some(true))
-        });
+        let blocked = dependents(store, object)
+            .any(|d| d.owners().iter().any(|o| o.uid == object.uid() && o.block_owner_deletion == Some(true)));
         return (!blocked).then(|| without_finalizer(object, FOREGROUND));
     }
     if object.is_deleting() {
         let free = has(PVC_PROTECTION) && !is_in_use(store, object.name());
         return free.then(|| without_finalizer(object, PVC_PROTECTION));
+    }
+    if object.kind() == Kind::Claim && !has(PVC_PROTECTION) {
+        let all: Vec<&str> = object.finalizers().chain([PVC_PROTECTION]).collect();
+        return Some(change(object, json!({"finalizers": all})));
     }
     collect(store, object)
 }

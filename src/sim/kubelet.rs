@@ -31,6 +31,11 @@ impl Dice {
         all.get(self.throw(all.len()))
     }
 
+    /// One of several that there are.
+    pub fn of<T: Clone, const N: usize>(&mut self, all: [T; N]) -> T {
+        all[self.throw(N)].clone()
+    }
+
     /// True once in so many times.
     pub fn once_in(&mut self, times: usize) -> bool {
         self.throw(times) == 0
@@ -90,7 +95,7 @@ fn is_let_go(pod: &Value) -> bool {
 /// Whether the next step of a pod's life is up to its node.
 pub fn can_move(pod: &Value) -> bool {
     let broken = pod["sick"] == true || pod["metadata"]["annotations"]["sim"] == "broken";
-    let ready = pod["status"]["conditions"][0]["status"] == "True";
+    let ready = pod["status"]["phase"] == "Running" && pod["status"]["conditions"][0]["status"] == "True";
     let ended = pod["status"]["phase"] == "Failed" || pod["status"]["phase"] == "Succeeded";
     let stuck = broken && pod["status"]["phase"] == "Running";
     if is_terminating(pod) { !is_let_go(pod) } else { !(ready || ended || stuck) }

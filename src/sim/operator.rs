@@ -42,6 +42,8 @@ struct Cache {
     objects: Objects,
     /// How much of the store's history it has followed.
     read: usize,
+    /// The version of the change that it followed last.
+    followed: u64,
     horizon: Horizon,
 }
 
@@ -60,7 +62,9 @@ impl Operator {
     /// One that has just started, and listed everything.
     pub fn start(store: &Store, set: &str) -> Self {
         let caches = Store::KINDS.map(|kind| {
-            let cache = Cache { objects: store.of(kind).clone(), read: store.history.len(), horizon: Horizon::default() };
+            let followed = store.history.last().map_or(0, |change| change.version);
+            let (objects, read) = (store.of(kind).clone(), store.history.len());
+            let cache = Cache { objects, read, followed, horizon: Horizon::default() };
             cache.horizon.list_begins();
             store.of(kind).objects().for_each(|o| cache.horizon.lists(Some(&o.version().to_string())));
             cache.horizon.list_ends();
@@ -79,6 +83,7 @@ impl Operator {
                     Some(object) => cache.objects.put(change.name.clone(), object.clone()),
                     None => drop(cache.objects.remove(&change.name)),
                 }
+                cache.followed = change.version;
                 cache.horizon.saw(Some(&change.version.to_string()));
                 return true;
             }
@@ -91,6 +96,21 @@ impl Operator {
         for kind in Store::KINDS {
             while self.follow(store, kind) {}
         }
+    }
+
+    /// What its caches hold now, in the order of [`Store::KINDS`].
+    pub fn caches(&self) -> [Objects; 5] {
+        self.caches.each_ref().map(|cache| cache.objects.clone())
+    }
+
+    /// Whether its cache of a kind has followed all changes up to a version.
+    pub fn has_seen(&self, kind: Kind, version: u64) -> bool {
+        self.caches[index(kind)].followed >= version
+    }
+
+    /// UID of the set of the last pass.
+    pub fn planned_for(&self) -> Option<String> {
+        (!self.notes.uid.is_empty()).then(|| self.notes.uid.clone())
     }
 
     /// Whether a pass is under way.

@@ -57,7 +57,7 @@ pub struct Report {
     service: Option<Result<(), String>>,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum At {
     /// The live read before an adoption.
     Confirming,
@@ -167,6 +167,24 @@ impl Pass {
             At::Stage(_) => self.acted(which, answer, now),
         }
         self.go_on();
+    }
+
+    /// The current revision that the status will name, when nothing but the status is left to be written.
+    pub fn only_status(&self) -> Option<String> {
+        (self.at == At::Status).then(|| self.status().current_revision)
+    }
+
+    /// What is left of the pass, in words: two passes that say the same do the same from here on.
+    pub fn left(&self) -> String {
+        let told = |lane: &Lane| lane.actions.iter().map(|a| format!("{a};")).collect::<String>();
+        let under_way: Vec<String> = self.lanes.iter().map(told).collect();
+        let waiting: Vec<String> = self.waiting.iter().map(told).collect();
+        let stages = self.plan.stages.iter().skip(self.next_stage).flat_map(Stage::actions);
+        let later: Vec<String> = stages.map(ToString::to_string).collect();
+        let trial = self.report.trial.as_ref().or(self.plan.memory.trial.as_ref()).map(|t| &t.revision);
+        let now = (self.at, self.failed, self.stopped, self.report.undetermined, self.set.generation);
+        let status = &self.status().current_revision;
+        format!("{now:?} {under_way:?} {waiting:?} {later:?} {status} {trial:?}")
     }
 
     /// What the operator remembers after the pass.
@@ -316,8 +334,12 @@ impl Pass {
     fn call_of(&self, action: &Action) -> Call {
         let set = &*self.set;
         let create = |kind, object| Call::Create { kind, object, dry_run: false };
-        let patch = |kind, name: &str, patch: Value, style| {
-            Call::Patch { kind, name: name.to_owned(), patch, style, part: Part::Main }
+        let patch = |kind, name: &str, patch: Value, style| Call::Patch {
+            kind,
+            name: name.to_owned(),
+            patch,
+            style,
+            part: Part::Main,
         };
         let strategic = |kind, name: &str, change: Value| patch(kind, name, change, Style::Strategic);
         let owners = |uid: &str, owner: Value| json!({"metadata": {"uid": uid, "ownerReferences": [owner]}});

@@ -71,10 +71,14 @@ mod tests {
 
     #[test]
     fn a_strategic_patch_takes_one_owner_off_and_puts_one_on() {
-        let mut object = json!({"metadata": {"ownerReferences": [{"uid": "a", "kind": "X"}, {"uid": "b"}], "labels": {"l": "1"}}});
+        let mut object =
+            json!({"metadata": {"ownerReferences": [{"uid": "a", "kind": "X"}, {"uid": "b"}], "labels": {"l": "1"}}});
         let owners = json!([{"$patch": "delete", "uid": "a"}, {"uid": "c"}]);
         apply(&mut object, &json!({"metadata": {"ownerReferences": owners}}), Style::Strategic);
-        assert_eq!(object, json!({"metadata": {"ownerReferences": [{"uid": "b"}, {"uid": "c"}], "labels": {"l": "1"}}}));
+        assert_eq!(
+            object,
+            json!({"metadata": {"ownerReferences": [{"uid": "b"}, {"uid": "c"}], "labels": {"l": "1"}}})
+        );
     }
 
     #[test]

@@ -171,7 +171,9 @@ impl Store {
         patch::apply(&mut object, change, style);
         // The version is judged before the UID, which is one of the fields that do not change.
         fresh(&old, &object)?;
-        if object["metadata"]["uid"] != old.uid() {
+        // The status of a custom resource is all that a write to it looks at, but for the version.
+        let looked_at = kind != Kind::Set || part == Part::Main;
+        if looked_at && object["metadata"]["uid"] != old.uid() {
             return Err(Reason::Invalid.because("metadata.uid: field is immutable"));
         }
         self.update(&old, object, part)
@@ -252,7 +254,14 @@ impl Store {
             return Err(Reason::Conflict.because(message));
         }
         let mut object = old.value().clone();
-        let graceful = kind == Kind::Pod && self.end_gracefully(&mut object, how.grace);
+        let graceful = match kind {
+            Kind::Pod => match self.end(&mut object, how.grace) {
+                // Nothing else is looked at, finalizers neither.
+                Ending::UnderWay => return Ok(old),
+                ending => ending == Ending::Graceful,
+            },
+            _ => false,
+        };
         keep_for_dependents(&mut object, how.propagation);
         let held = Object::new(kind, object.clone()).finalizers().next().is_some();
         if !graceful && !held {
@@ -273,30 +282,38 @@ impl Store {
         Ok(self.write(kind, name.to_owned(), Some(old), object))
     }
 
-    /// Marks a pod that a node still has to stop; false when there is nothing to wait for (S-9.8).
-    fn end_gracefully(&self, pod: &mut Value, grace: Option<i64>) -> bool {
+    /// Marks a pod that a node still has to stop (S-9.8).
+    fn end(&self, pod: &mut Value, grace: Option<i64>) -> Ending {
         let own = pod["spec"]["terminationGracePeriodSeconds"].as_i64().unwrap_or(DEFAULT_GRACE);
         let ended = matches!(pod["status"]["phase"].as_str(), Some("Failed" | "Succeeded"));
         let bound = pod["spec"]["nodeName"].as_str().is_some_and(|node| !node.is_empty());
         let meta = &mut pod["metadata"];
         let under_way = meta["deletionGracePeriodSeconds"].as_i64();
-        let seconds = match (under_way, grace) {
-            (Some(0), _) => return false,
+        let mut from = self.now;
+        let mut seconds = match (under_way, grace) {
+            (Some(0), _) => return Ending::AtOnce,
             // A period under way can only be shortened.
             (Some(left), asked) => match asked.map(at_least_one) {
-                Some(asked) if asked < left => asked,
-                _ => return true,
+                Some(asked) if asked < left => {
+                    let end = meta["deletionTimestamp"].as_str().and_then(|t| t.parse::<Timestamp>().ok());
+                    from = end.and_then(|end| end.checked_sub(seconds_of(left)).ok()).unwrap_or(self.now);
+                    asked
+                }
+                _ => return Ending::UnderWay,
             },
             (None, _) if ended || !bound => 0,
             (None, asked) => at_least_one(asked.unwrap_or(own)),
         };
         if seconds == 0 {
-            return false;
+            return Ending::AtOnce;
         }
-        let end = self.now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(self.now);
+        let mut end = from.checked_add(seconds_of(seconds)).unwrap_or(self.now);
+        if end < self.now {
+            (end, seconds) = (self.now, 1);
+        }
         meta["deletionTimestamp"] = json!(end);
         meta["deletionGracePeriodSeconds"] = seconds.into();
-        true
+        Ending::Graceful
     }
 
     fn write(&mut self, kind: Kind, name: String, before: Option<Arc<Object>>, mut object: Value) -> Arc<Object> {
@@ -325,6 +342,21 @@ impl Store {
             Kind::Service => &mut self.services,
         }
     }
+}
+
+/// How a pod's deletion goes on.
+#[derive(PartialEq)]
+enum Ending {
+    /// There is nothing to wait for.
+    AtOnce,
+    /// Its node has so long from now on.
+    Graceful,
+    /// It had been asked for, and goes on as it was.
+    UnderWay,
+}
+
+fn seconds_of(seconds: i64) -> SignedDuration {
+    SignedDuration::from_secs(seconds)
 }
 
 fn at_least_one(grace: i64) -> i64 {
@@ -364,7 +396,8 @@ fn keep_for_dependents(object: &mut Value, propagation: Option<Propagation>) {
 fn fresh(old: &Object, new: &Value) -> Result<(), Refusal> {
     match new["metadata"]["resourceVersion"].as_str() {
         Some(version) if version != old.version().to_string() => {
-            Err(Reason::Conflict.because("the object has been modified; please apply your changes to the latest version"))
+            Err(Reason::Conflict
+                .because("the object has been modified; please apply your changes to the latest version"))
         }
         _ => Ok(()),
     }

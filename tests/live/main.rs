@@ -4,6 +4,7 @@ mod admission;
 mod clients;
 mod control_plane;
 mod creation;
+mod double;
 mod examples;
 mod faults;
 mod leftovers;

@@ -1,0 +1,164 @@
+//! Everything at once: a store, one or two operators, collectors, nodes, people, and a record of who wrote what. Each write of
+//! an operator is judged when it happens (`never`).
+
+use crate::{
+    call::{Answer, Call},
+    collector,
+    kubelet::{self, Dice},
+    never::{self, Ledger, Write},
+    objects::{Kind, Objects},
+    operator::{Begun, Operator},
+    store::Store,
+};
+use k8s_openapi::jiff::SignedDuration;
+
+/// The name of the one set that operators are for.
+pub const SET: &str = "web";
+
+/// Passes that even a roll-out of all pods, one by one, does not need.
+const LONG: usize = 300;
+
+/// A cluster with operators.
+pub struct World {
+    /// What is stored.
+    pub store: Store,
+    /// Those who believe that they lead.
+    pub operators: Vec<Working>,
+    ledger: Ledger,
+}
+
+/// An operator, and what is known of it to judge its writes by.
+pub struct Working {
+    /// Itself.
+    pub operator: Operator,
+    /// Its caches when its pass began.
+    view: [Objects; 5],
+    /// Whether the pass has read the set live.
+    confirmed: bool,
+    /// What it wrote since it started: for which set, kind and version.
+    written: Vec<(String, Kind, u64)>,
+}
+
+impl World {
+    /// A cluster with these objects, and one operator that has just started.
+    pub fn new(store: Store) -> Self {
+        let mut world = Self { store, operators: Vec::new(), ledger: Ledger::default() };
+        world.start_operator();
+        world
+    }
+
+    /// One more operator.
+    pub fn start_operator(&mut self) {
+        let operator = Operator::start(&self.store, SET);
+        let view = operator.caches();
+        self.operators.push(Working { operator, view, confirmed: false, written: Vec::new() });
+    }
+
+    /// An operator crashes, amid a pass or not, and starts again with nothing in mind.
+    pub fn restart(&mut self, which: usize) {
+        if which < self.operators.len() {
+            self.operators.remove(which);
+            self.start_operator();
+        }
+    }
+
+    /// A call of somebody who is no operator of ours.
+    pub fn call(&mut self, call: &Call) -> Answer {
+        let answer = self.store.apply(call);
+        self.ledger.follow(&self.store);
+        answer
+    }
+
+    /// Begins a pass, if none is under way.
+    ///
+    /// # Panics
+    /// When it acts on a view that lacks its own writes (N-3).
+    pub fn begin(&mut self, which: usize) -> Option<Begun> {
+        let working = self.operators.get_mut(which).filter(|w| !w.operator.is_busy())?;
+        let begun = working.operator.begin(self.store.now);
+        if begun == Begun::Yes {
+            working.view = working.operator.caches();
+            working.confirmed = false;
+            // A namesake starts afresh: what was written for its predecessor is not its own.
+            let set = working.operator.planned_for();
+            working.written.retain(|(uid, ..)| Some(uid) == set.as_ref());
+            let unseen = working.written.iter().find(|(_, kind, version)| !working.operator.has_seen(*kind, *version));
+            assert_eq!(unseen, None, "N-3: a pass began before its operator's own write was in its cache");
+        }
+        Some(begun)
+    }
+
+    /// Makes one call of a pass under way; false when there is none.
+    ///
+    /// # Panics
+    /// When the call breaks an invariant.
+    pub fn step(&mut self, which: usize, dice: &mut Dice) -> bool {
+        let Some(working) = self.operators.get_mut(which) else { return false };
+        let Some(pass) = working.operator.pass() else { return false };
+        let Some(lane) = dice.pick(&pass.ready()).copied() else { return false };
+        let (Some(call), set) = (pass.call(lane), pass.set.clone()) else { return false };
+        let before = self.store.of(call.kind()).object(call.name()).cloned();
+        let answer = self.store.apply(&call);
+        working.confirmed |= matches!(call, Call::Get { .. }) && answer.is_ok();
+        let write = Write { call: &call, before: before.as_deref(), answer: &answer, confirmed: working.confirmed };
+        let violations = never::judge(&write, &set, &working.view);
+        assert!(violations.is_empty(), "{violations:#?}\nby {call}\nanswered {answer:?}");
+        let leaves_a_version = call.writes() && !matches!(call, Call::Delete { .. });
+        if let Some(object) = answer.as_ref().ok().filter(|_| leaves_a_version) {
+            working.written.push((set.uid.clone(), object.kind(), object.version()));
+        }
+        working.operator.answered(lane, &answer, self.store.now);
+        self.ledger.wrote(&write, &set, &working.view, self.store.now);
+        self.ledger.follow(&self.store);
+        if self.operators.len() == 1 {
+            self.ledger.judge();
+        }
+        true
+    }
+
+    /// One step of a collector; false when there is nothing to collect.
+    pub fn collect(&mut self, dice: &mut Dice) -> bool {
+        let calls = collector::calls(&self.store);
+        let Some(call) = dice.pick(&calls) else { return false };
+        let _ = self.call(call);
+        true
+    }
+
+    /// One step of a node; false when no pod has anywhere to go.
+    pub fn kubelet(&mut self, dice: &mut Dice) -> bool {
+        let moved = kubelet::step(&mut self.store, dice);
+        self.ledger.follow(&self.store);
+        moved
+    }
+
+    /// No more disturbance: one operator, collectors and nodes do what is to be done, until nobody does anything; tells what
+    /// they did last when that takes too long.
+    ///
+    /// # Errors
+    /// The last changes.
+    pub fn calm_down(&mut self, dice: &mut Dice) -> Result<(), String> {
+        if self.operators.len() > 1 {
+            self.operators.truncate(1);
+            // Two that knew nothing of each other may have taken a pod each.
+            self.ledger = Ledger::default();
+        }
+        for _ in 0..LONG {
+            let written = self.store.history.len();
+            while self.step(0, dice) {}
+            while self.kubelet(dice) || self.collect(dice) {}
+            self.operators[0].operator.catch_up(&self.store);
+            let begun = self.begin(0);
+            while self.step(0, dice) {}
+            let quiet = self.store.history.len() == written && begun != Some(Begun::Stale);
+            match self.operators[0].operator.look_again.take() {
+                // Only time is waited for.
+                Some(at) if quiet => self.store.now = self.store.now.max(at),
+                None if quiet => return Ok(()),
+                _ => {}
+            }
+            self.store.now = self.store.now.checked_add(SignedDuration::from_millis(100)).expect("a time");
+        }
+        let last: Vec<String> = self.store.history.iter().rev().take(12).map(never::told).collect();
+        Err(last.join("\n"))
+    }
+}
