@@ -98,11 +98,7 @@ impl Executor {
     ///
     /// # Errors
     /// What the server answered.
-    pub async fn write_status(
-        &self,
-        set: &Set,
-        status: &OrdinalSetStatus,
-    ) -> Result<(Kind, Mark), Failure> {
+    pub async fn write_status(&self, set: &Set, status: &OrdinalSetStatus) -> Result<(Kind, Mark), Failure> {
         let patch = json!({
             "metadata": {"uid": set.uid, "resourceVersion": set.resource_version},
             "status": status,

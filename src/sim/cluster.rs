@@ -1,5 +1,6 @@
 //! One set in a cluster of its own, and an operator whose caches are always up to date: for stories and traces.
 
+pub use crate::objects::Objects;
 use crate::{
     call::{Call, Deletion},
     collector,
@@ -8,7 +9,6 @@ use crate::{
     pass::Pass,
     store::Store,
 };
-pub use crate::objects::Objects;
 use k8s_openapi::jiff::SignedDuration;
 use ordinal_plan::{Plan, Snapshot, check, plan, snapshot::Memory};
 use serde_json::{Value, json};

@@ -5,6 +5,7 @@ use crate::{
     cluster::Cluster,
     hands::{acts, created, owners, pod},
     kubelet,
+    store::PVC_PROTECTION,
     stories::{replicas, with_claim},
     traces::{delete_with_orphans_and_make_again, settle, settled},
 };
@@ -188,7 +189,7 @@ fn n_6_a_terminating_claim_is_waited_for() {
 fn s_5_2_a_claim_that_is_there_is_used_as_it_is() {
     let mut cluster = Cluster::new(set(1, "OrderedReady", ("Retain", "Retain")));
     let mine = json!({
-        "metadata": {"name": "data-web-0", "uid": "mine", "labels": {"not": "ours"}, "ownerReferences": []},
+        "metadata": {"name": "data-web-0", "uid": "mine", "labels": {"not": "ours"}, "finalizers": [PVC_PROTECTION]},
         "spec": {"storageClassName": "slow"}, "status": {"phase": "Bound"},
     });
     cluster.claims.insert("data-web-0".into(), mine.clone());
@@ -202,7 +203,7 @@ fn s_5_2_a_claim_that_is_there_is_used_as_it_is() {
 fn n_1_no_action_deletes_a_claim_whatever_becomes_of_the_pods() {
     let mut cluster = settled(set(3, "Parallel", ("Delete", "Delete")));
     let stranger = json!({
-        "metadata": {"name": "data-web-9", "uid": "stranger", "labels": {"app": "web"}, "ownerReferences": []},
+        "metadata": {"name": "data-web-9", "uid": "stranger", "labels": {"app": "web"}, "finalizers": [PVC_PROTECTION]},
         "status": {"phase": "Bound"},
     });
     cluster.claims.insert("data-web-9".into(), stranger.clone());
