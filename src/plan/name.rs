@@ -38,15 +38,14 @@ pub fn claim(template: &str, set: &str, ordinal: i32) -> String {
 
 /// Whether `name` is that of the pod of `ordinal`, told without making the name.
 pub fn is_pod(name: &str, set: &str, ordinal: i32) -> bool {
-    name.strip_prefix(set).and_then(|rest| rest.strip_prefix('-')).is_some_and(|digits| is_decimal(digits, ordinal))
+    name.strip_prefix(set).and_then(|rest| rest.strip_prefix('-')).and_then(decimal) == Some(ordinal)
 }
 
 /// The template and the ordinal of a claim of this set; `None` for names that no claim of it has.
 pub fn parse_claim<'a>(name: &'a str, set: &str) -> Option<(&'a str, i32)> {
     let (rest, digits) = name.rsplit_once('-')?;
     let template = rest.strip_suffix(set)?.strip_suffix('-')?;
-    let ordinal = digits.parse().ok()?;
-    is_decimal(digits, ordinal).then_some((template, ordinal))
+    Some((template, decimal(digits)?))
 }
 
 /// Whether `name` is that of the claim of `template` and `ordinal`, told without making the name.
@@ -65,9 +64,10 @@ pub fn revision(set: &str, hash: &str) -> String {
     format!("{}-{hash}", &set[..end])
 }
 
-fn is_decimal(digits: &str, number: i32) -> bool {
-    let canonical = digits == "0" || (!digits.starts_with(['0', '+']) && !digits.is_empty());
-    canonical && digits.parse() == Ok(number)
+/// The number that these digits are the only way to write.
+fn decimal(digits: &str) -> Option<i32> {
+    let canonical = digits == "0" || matches!(digits.as_bytes().first(), Some(b'1'..=b'9'));
+    canonical.then(|| digits.parse().ok())?
 }
 
 #[cfg(test)]

@@ -158,6 +158,9 @@ pub(crate) fn truncate<'p>(
     status: &OrdinalSetStatus,
 ) -> Vec<Action> {
     let Ok(limit) = usize::try_from(set.spec.revision_history_limit) else { return Vec::new() };
+    if chosen.listed.len() <= limit {
+        return Vec::new();
+    }
     // The stored current revision is kept even if it could not be restored, and so was not chosen.
     let Templates { current, update } = &chosen.templates;
     let live = [&current.revision, &update.revision, &set.status.current_revision, &status.current_revision];

@@ -9,6 +9,7 @@ use crate::{
     view::View,
 };
 use ordinal_api::UpdateStrategyType;
+use std::borrow::Cow;
 
 /// How far one pass creates pods of a Parallel set; the next one goes on. It bounds what a typing error in `replicas`
 /// costs, and is far above what an API server creates before the first of them comes back as an event.
@@ -136,7 +137,7 @@ fn repair(
     let identity = pod::identity_matches(view.set, ordinal, existing);
     let storage = pod::storage_matches(view.set, &view.claim_templates, ordinal, existing);
     // By the name that it shall have (S-2.7).
-    let name = name::pod(&view.set.name, ordinal);
+    let name = if identity { Cow::Borrowed(&existing.name) } else { Cow::Owned(name::pod(&view.set.name, ordinal)) };
     let pod_ref = PodRef { name: &name, uid: &existing.uid };
     if !pending {
         if !storage {
@@ -150,7 +151,7 @@ fn repair(
     }
     if !identity || !storage {
         let uid = existing.uid.clone();
-        actions.push(Action::UpdatePod { name, uid, ordinal, labels: !identity, volumes: !storage });
+        actions.push(Action::UpdatePod { name: name.into_owned(), uid, ordinal, labels: !identity, volumes: !storage });
     }
     Ok(())
 }

@@ -27,7 +27,8 @@ pub(crate) fn count(view: &View<'_>, templates: &Templates, collision_count: i32
         let add = |counter: &mut i32, condition: bool| *counter += i32::from(condition);
         let running = pod.is_running_and_ready();
         let settled = pod.is_created() && !pod.is_terminating();
-        let at = |template: &Template| settled && pod.revision() == template.revision;
+        let revision = pod.revision();
+        let at = |template: &Template| settled && revision == template.revision;
         add(&mut status.replicas, pod.is_created());
         add(&mut status.ready_replicas, running);
         add(&mut status.available_replicas, running && view.is_available(pod));
