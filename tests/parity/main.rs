@@ -2,10 +2,8 @@
 //! and ours side by side in one control plane. Whatever differs must be a rule's doing (O-x), and is printed with it.
 
 mod admission;
-mod edit;
 mod report;
 mod sequences;
-mod twins;
 
 use std::{process::ExitCode, time::Instant};
 

@@ -1,10 +1,9 @@
 //! The manifests: read from the data files beside this one.
 
 use anyhow::{Context, Result};
+use ordinal_tests::edit::{ABSENT, put, put_all};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-
-use crate::edit::{ABSENT, put, put_all};
 
 /// One manifest for both kinds, and what it was before if it is an update.
 #[derive(Clone, Debug)]

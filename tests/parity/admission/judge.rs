@@ -2,16 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use ordinal_api::MAX_NAME_LENGTH;
-use serde_json::Value;
-
-use super::{cases::Case, stored};
-use crate::{
-    report::Difference,
+use ordinal_tests::{
+    refusals::{self, named},
     twins::{Answer, Refusal},
 };
 
-const POD: &str = "spec.template.";
+use super::{cases::Case, stored};
+use crate::report::Difference;
 
 /// Compares the answers. `pod_refused` is what the API server says to a pod of the manifest's template, if that is why.
 pub fn judge(case: &Case, native: &Answer, ours: &Answer, pod_refused: Option<&Refusal>) -> Vec<Difference> {
@@ -21,74 +18,16 @@ pub fn judge(case: &Case, native: &Answer, ours: &Answer, pod_refused: Option<&R
         (Answer::Accepted(_), Answer::Refused(ours)) => {
             vec![Difference {
                 what: format!("only the OrdinalSet is refused: {}", ours.message),
-                why: stricter(case, ours),
+                why: refusals::only_ours(&case.manifest, ours).map(str::to_owned),
             }]
         }
         (Answer::Refused(native), Answer::Accepted(_)) => {
             vec![Difference {
                 what: format!("only the StatefulSet is refused: {}", native.message),
-                why: carried(native).or_else(|| out_of_sight(native)).or_else(|| tried(native, pod_refused)),
+                why: refusals::only_native(native, pod_refused).map(str::to_owned),
             }]
         }
     }
-}
-
-/// What O-3 refuses beyond the built-in.
-fn stricter(case: &Case, ours: &Refusal) -> Option<String> {
-    let spec = &case.manifest["spec"];
-    let only = |field: &str| ours.fields.iter().all(|f| f == field);
-    let name = case.manifest["metadata"]["name"].as_str().unwrap_or_default();
-    let claims = spec["volumeClaimTemplates"].as_array().map_or(&[][..], Vec::as_slice);
-    let names: BTreeSet<String> = claims.iter().map(|claim| claim["metadata"]["name"].to_string()).collect();
-    let last = spec["ordinals"]["start"].as_i64().unwrap_or(0) + spec["replicas"].as_i64().unwrap_or(1);
-    let why = if name.len() > MAX_NAME_LENGTH && only("metadata.name") {
-        "O-3: a name of more than 52 characters leaves no room for the pods' revision label"
-    } else if names.len() < claims.len() && only("spec.volumeClaimTemplates") {
-        "O-3: claim templates of one name are one claim"
-    } else if last > i64::from(i32::MAX) && only("spec.ordinals.start") {
-        "O-3: ordinals are int32"
-    } else if ["must have at most", "may not be more than"].iter().any(|bound| ours.message.contains(bound)) {
-        "O-3: strings, lists and maps are bounded, for the cost of the rules"
-    } else if claims.iter().any(|claim| is_odd(&claim["spec"]["resources"]["requests"]["storage"])) {
-        "O-3: storage is compared by rules, which know integers and strings without white space"
-    } else if ours.fields.iter().all(|field| field.starts_with("spec.selector") || field == "<nil>")
-        && ours.message.contains("\"null\"")
-    {
-        "O-3: a selector's values are strings"
-    } else {
-        return None;
-    };
-    Some(why.to_owned())
-}
-
-/// A quantity that the API server reads and a rule does not.
-fn is_odd(quantity: &Value) -> bool {
-    quantity.is_f64() || quantity.as_str().is_some_and(|text| text.trim() != text)
-}
-
-/// O-2: a field that nobody knows is carried, not refused.
-fn carried(native: &Refusal) -> Option<String> {
-    let unknown: Vec<&str> =
-        native.message.split("unknown field \"").skip(1).filter_map(|r| r.split('"').next()).collect();
-    let carried = |field: &&str| field.starts_with(POD) || field.starts_with("spec.volumeClaimTemplates[");
-    (!unknown.is_empty() && unknown.iter().all(carried))
-        .then(|| "O-2: a field of tomorrow is carried as it is".to_owned())
-}
-
-/// Of an object's metadata the API server shows a CRD's rules the name alone.
-fn out_of_sight(native: &Refusal) -> Option<String> {
-    let fields = named(native);
-    let unseen = |field: &String| field.starts_with("metadata.") && field != "metadata.name";
-    (!fields.is_empty() && fields.iter().all(unseen)).then(|| "O-3: a CRD sees of metadata the name alone".to_owned())
-}
-
-/// O-4: the API server says it of the pod as well, or does not even get to look at it.
-fn tried(native: &Refusal, pod: Option<&Refusal>) -> Option<String> {
-    let pod = pod?;
-    let of_template = named(native);
-    let of_pod: BTreeSet<String> = named(pod).iter().map(|field| format!("spec.template.{field}")).collect();
-    let said = of_template.is_subset(&of_pod) || (pod.code == 403 && of_template.iter().all(|f| f.starts_with(POD)));
-    said.then(|| "O-4: the pod itself is refused when it is tried".to_owned())
 }
 
 /// The same field is named: one of ours is, or holds, one of theirs, or the other way round (of an entry's mistake one may
@@ -104,71 +43,22 @@ fn fields(case: &Case, native: &Refusal, ours: &Refusal) -> Option<Difference> {
     }
     Some(Difference {
         what: format!("{theirs:?} against {named:?}: {} against {}", native.message, ours.message),
-        why: stricter(case, ours).or_else(|| claim_itself(&theirs, &named)),
+        why: refusals::only_ours(&case.manifest, ours).or_else(|| claim_itself(&theirs, &named)).map(str::to_owned),
     })
 }
 
 /// The built-in tells of a claim template's name as of the volume that it makes from it.
-fn claim_itself(theirs: &BTreeSet<String>, ours: &BTreeSet<String>) -> Option<String> {
+fn claim_itself(theirs: &BTreeSet<String>, ours: &BTreeSet<String>) -> Option<&'static str> {
     let of_a_volume = theirs.iter().all(|field| field.starts_with("spec.template.spec.volumes"));
     let of_a_claim = ours.iter().all(|field| field.starts_with("spec.volumeClaimTemplates.metadata"));
-    (of_a_volume && of_a_claim).then(|| "O-3: the claim template is named, not the volume made from it".to_owned())
-}
-
-/// The fields that a refusal names, without the numbers and keys of entries.
-fn named(refusal: &Refusal) -> BTreeSet<String> {
-    let mut fields: BTreeSet<&str> =
-        refusal.fields.iter().map(String::as_str).filter(|field| *field != "<nil>").collect();
-    let message = refusal.message.as_str();
-    // Of what cannot be decoded, Go names the type and the path within it, a schema the format.
-    let after = |words: &str| message.split_once(words).and_then(|(_, rest)| rest.split([' ', ',', ']']).next());
-    let within = after("Go struct field ").and_then(|typed| typed.split_once('.'));
-    fields.extend(within.map(|(_, path)| path).into_iter().chain(after("format int32 in ")));
-    fields.extend(message.split("unknown field \"").skip(1).filter_map(|rest| rest.split('"').next()));
-    fields.into_iter().map(plain).collect()
-}
-
-/// A field's path without numbers and keys of entries, Go's own words, and the slips of either API.
-fn plain(field: &str) -> String {
-    let mut rest = field;
-    let mut bare = String::new();
-    while let Some((before, after)) = rest.split_once('[') {
-        bare.push_str(before);
-        rest = after.split_once(']').map_or("", |(_, rest)| rest);
-    }
-    bare.push_str(rest);
-    let steps = bare.split('.').filter(|step| !step.is_empty() && !step.starts_with(|c: char| c.is_ascii_uppercase()));
-    let path = steps.collect::<Vec<_>>().join(".");
-    match path.as_str() {
-        "labels" | "annotations" => format!("metadata.{path}"),
-        "spec.template.labels" | "spec.template.annotations" => path.replace("template", "template.metadata"),
-        _ => path,
-    }
-}
-
-/// The manifest's pod, as near as a trial needs it: the template with volumes for the claims.
-pub fn pod_of(manifest: &Value) -> Value {
-    let template = &manifest["spec"]["template"];
-    let mut pod = template.clone();
-    pod["apiVersion"] = "v1".into();
-    pod["kind"] = "Pod".into();
-    pod["metadata"]["name"] = "web-0".into();
-    pod["spec"]["hostname"] = "web-0".into();
-    pod["spec"]["subdomain"] = Value::Null;
-    let claims = manifest["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten();
-    let claims = claims.map(|claim| {
-        let name = &claim["metadata"]["name"];
-        serde_json::json!({"name": name, "persistentVolumeClaim": {"claimName": "claim"}})
-    });
-    let own = template["spec"]["volumes"].as_array().into_iter().flatten().cloned();
-    pod["spec"]["volumes"] = claims.chain(own).collect();
-    pod
+    (of_a_volume && of_a_claim).then_some("O-3: the claim template is named, not the volume made from it")
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
-    use serde_json::json;
 
     fn case(manifest: Value) -> Case {
         Case { title: String::new(), before: None, manifest }

@@ -7,14 +7,15 @@ mod stored;
 
 use anyhow::{Result, bail};
 use futures::{StreamExt, TryStreamExt, stream};
-use ordinal_tests::{ControlPlane, Identity, Namespace};
-
-use crate::{
-    report::{Line, Table},
+use ordinal_tests::{
+    ControlPlane, Identity, Namespace,
+    refusals::pod_of,
     twins::{Answer, Kind, Post},
 };
+
+use crate::report::{Line, Table};
 use cases::Case;
-use judge::{judge, pod_of};
+use judge::judge;
 
 /// Requests at a time: as many as keep the API server busy.
 const AT_A_TIME: usize = 8;

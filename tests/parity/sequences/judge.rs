@@ -1,12 +1,10 @@
 //! Why a difference between two pictures may be: the rules of ours.md, decided by how things stand.
 
 use ordinal_api::LABEL_REVISION;
+use ordinal_tests::picture;
 use serde_json::{Value, json};
 
-use super::{
-    picture,
-    script::{Change, Step},
-};
+use super::script::{Change, Step};
 use crate::report::Difference;
 
 /// A pod makes itself felt in these.

@@ -2,9 +2,6 @@
 //! another, and once nothing moves any more, both namespaces are compared field by field.
 
 mod judge;
-mod picture;
-mod record;
-mod rest;
 mod script;
 
 use std::time::{Duration, Instant};
@@ -12,15 +9,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use futures::{StreamExt, future::try_join_all, stream};
 use ordinal_plan::meaning::Meaning;
-use ordinal_tests::{ControlPlane, Identity};
-use serde_json::Value;
-
-use crate::{
-    report::{Difference, Line, Table},
+use ordinal_tests::{
+    ControlPlane, Identity, picture,
+    record::{Record, Room},
+    rest,
     twins::Kind,
 };
+use serde_json::Value;
+
+use crate::report::{Difference, Line, Table};
 use judge::{Situation, judge};
-use record::{Record, Room};
 use script::{Change, Sequence, Step};
 
 /// Sequences at a time: most of them wait most of the time.

@@ -6,14 +6,13 @@ use kube::{
     Api,
     api::{DeleteParams, DynamicObject, Patch, PatchParams, PropagationPolicy},
 };
-use ordinal_tests::Namespace;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
-
-use crate::{
+use ordinal_tests::{
+    Namespace,
     edit::{put, put_all},
     twins::{Answer, Kind, Post},
 };
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 /// The name of the set.
 pub const SET: &str = "web";

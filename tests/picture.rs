@@ -7,10 +7,7 @@ use ordinal_api::{LABEL_REVISION, LABEL_REVISION_HASH};
 use ordinal_plan::{meaning::Meaning, revision};
 use serde_json::{Map, Value, json};
 
-use super::{
-    record::{Room, Watched},
-    script::SET,
-};
+use crate::record::{Room, Watched};
 
 /// The counters of the status; what is not written is 0.
 const COUNTERS: [&str; 7] = [
@@ -23,7 +20,8 @@ const COUNTERS: [&str; 7] = [
     "collisionCount",
 ];
 
-/// What a namespace holds, as JSON by kind and name, and which pods came and went since the log had `since` entries.
+/// What a namespace with one set holds, as JSON by kind and name, and which pods came and went since the log had `since`
+/// entries.
 pub fn of(room: &Room, since: usize) -> Value {
     let draw = |kind, picture: &dyn Fn(&Value) -> Value| -> Map<String, Value> {
         room.all(kind).map(|(name, object)| (name.to_owned(), picture(object))).collect()
@@ -33,7 +31,7 @@ pub fn of(room: &Room, since: usize) -> Value {
         "claims": draw(Watched::Claim, &|claim| of_claim(room, claim)),
         "pod events": events(room, since),
     });
-    let set = room.get(Watched::Set, SET);
+    let set = room.all(Watched::Set).map(|(_, set)| set).next();
     let deleting = set.is_some_and(|set| set["metadata"]["deletionTimestamp"].is_string());
     // Of a set being deleted the garbage collector takes the revisions, and any pass of either controller makes the last one
     // again (S-4.2): which of them came last is chance.

@@ -8,8 +8,9 @@ use kube::{
     Client,
     core::{ApiResource, GroupVersionKind},
 };
-use ordinal_tests::namespace::set_resource;
 use serde_json::Value;
+
+use crate::namespace::set_resource;
 
 /// One of the two kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

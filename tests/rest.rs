@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::record::{Room, Watched};
+use crate::record::{Room, Watched};
 
 /// The finalizer of a claim, taken off once no pod uses it.
 const PVC_PROTECTION: &str = "kubernetes.io/pvc-protection";

@@ -38,15 +38,21 @@ pub fn put(manifest: &mut Value, path: &str, value: &Value) -> Result<()> {
     Ok(())
 }
 
+/// What is at a path.
+pub fn get<'a>(manifest: &'a Value, path: &str) -> Option<&'a Value> {
+    manifest.pointer(&format!("/{}", steps(path).join("/")))
+}
+
 /// All of `changes`, in their order.
 pub fn put_all(manifest: &mut Value, changes: &Map<String, Value>) -> Result<()> {
     changes.iter().try_for_each(|(path, value)| put(manifest, path, value))
 }
 
-fn steps(path: &str) -> Vec<String> {
+/// The steps of a path from the top of the manifest.
+pub fn steps(path: &str) -> Vec<String> {
     let short = SHORT.iter().find_map(|(short, long)| Some(format!("{long}{}", path.strip_prefix(short)?)));
     let long = short.unwrap_or_else(|| path.to_owned());
-    let rooted = if long.starts_with("metadata.") { long } else { format!("spec.{long}") };
+    let rooted = if long.starts_with("metadata.") || long == "spec" { long } else { format!("spec.{long}") };
     rooted.split('.').map(str::to_owned).collect()
 }
 
