@@ -1,6 +1,10 @@
 //! Who called the API server, and how: its audit log, which counts calls without asking the callers.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io::{Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -93,10 +97,41 @@ pub(crate) fn write_policy(dir: &Path) -> Result<()> {
 
 /// The calls of an identity so far, oldest first.
 pub(crate) fn calls(dir: &Path, id: Identity) -> Result<Vec<Call>> {
-    let (_, log) = paths(dir);
-    let text = std::fs::read_to_string(&log).with_context(|| format!("cannot read {}", log.display()))?;
-    // The last line may be half written.
-    let by_id = text.lines().filter(|line| line.contains(id.user()));
-    let calls = by_id.filter_map(|line| serde_json::from_str::<Call>(line).ok());
-    Ok(calls.filter(|call| call.user.username == id.user()).collect())
+    Tail::of(dir, id).read()
+}
+
+/// Follows the calls of an identity.
+#[derive(Debug)]
+pub struct Tail {
+    log: PathBuf,
+    id: Identity,
+    offset: u64,
+}
+
+impl Tail {
+    /// From the first call on.
+    pub(crate) fn of(dir: &Path, id: Identity) -> Self {
+        Self { log: paths(dir).1, id, offset: 0 }
+    }
+
+    /// The calls since the last time, oldest first.
+    pub fn read(&mut self) -> Result<Vec<Call>> {
+        let told = || format!("cannot read {}", self.log.display());
+        let mut file = File::open(&self.log).with_context(told)?;
+        // The API server begins a new file when this one is large.
+        if file.metadata().with_context(told)?.len() < self.offset {
+            self.offset = 0;
+        }
+        file.seek(SeekFrom::Start(self.offset)).with_context(told)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).with_context(told)?;
+        // The last line may be half written.
+        bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
+        self.offset += bytes.len() as u64;
+        let text = String::from_utf8_lossy(&bytes);
+        let user = self.id.user();
+        let by_id = text.lines().filter(|line| line.contains(user));
+        let calls = by_id.filter_map(|line| serde_json::from_str::<Call>(line).ok());
+        Ok(calls.filter(|call| call.user.username == user).collect())
+    }
 }

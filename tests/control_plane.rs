@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::{
-    audit::{self, Call},
+    audit::{self, Call, Tail},
     binaries,
     certs::Certs,
     identity,
@@ -210,6 +210,11 @@ impl ControlPlane {
     /// The calls that an identity has made so far, as the API server counted them.
     pub fn calls(&self, id: Identity) -> Result<Vec<Call>> {
         audit::calls(self.scratch.path(), id)
+    }
+
+    /// Follows the calls of an identity from the first one on.
+    pub fn tail(&self, id: Identity) -> Tail {
+        Tail::of(self.scratch.path(), id)
     }
 
     /// The calls that an identity has made in a namespace so far, events aside, which come when they come.
