@@ -4,7 +4,7 @@ CARGO := cargo
 CRD := crds/ordinalsets.yaml
 CRDGEN := $(CARGO) run --quiet --locked --package ordinal-api --features schema --bin crdgen
 
-.PHONY: help demo test unit exhaustive vectors live live-one parity bench idle-memory lint crds build control-plane clean
+.PHONY: help demo test unit exhaustive vectors live live-one parity campaign fuzz bench idle-memory lint crds build control-plane clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,14 @@ bench: ## What plan() costs, by situation and number of pods
 parity: control-plane ## The same as StatefulSet and as OrdinalSet, compared; ARGS="--half manifests --only probe" for a part
 	@$(CARGO) build --quiet --locked --package ordinal --bin ordinal
 	@$(CARGO) run --quiet --locked --package ordinal-tests --bin parity -- $(ARGS)
+
+campaign: control-plane ## A thousand changes of sets, good and bad, of one seed, each looked at from all sides
+	@$(CARGO) build --quiet --locked --package ordinal --bin ordinal
+	@$(CARGO) run --quiet --locked --package ordinal-tests --bin campaign -- --seed 1
+
+fuzz: control-plane ## The same by chance; SEED=… STEPS=… (5000), and WALK=… for one walk alone
+	@$(CARGO) build --quiet --locked --package ordinal --bin ordinal
+	@$(CARGO) run --quiet --locked --package ordinal-tests --bin campaign -- --steps $(or $(STEPS),5000) $(if $(SEED),--seed $(SEED)) $(if $(WALK),--walk $(WALK))
 
 idle-memory: control-plane ## Resident memory of the released operator with nothing to do
 	@$(CARGO) run --quiet --locked --package ordinal-tests --bin idle-memory
