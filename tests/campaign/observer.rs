@@ -115,11 +115,7 @@ impl<'a> Observer<'a> {
         if let Some(code) = self.operator.exit_code()? {
             bail!("the operator has ended with {code}");
         }
-        let log = self.operator.log();
-        match log.lines().find(|line| line.contains("panicked")) {
-            Some(line) => bail!("a panic in the operator's log: {line}"),
-            None => Ok(()),
-        }
+        no_panic(&self.operator.log())
     }
 }
 
@@ -129,6 +125,24 @@ impl Drop for Observer<'_> {
     }
 }
 
+fn no_panic(log: &str) -> Result<()> {
+    match log.lines().find(|line| line.contains("panicked")) {
+        Some(line) => bail!("a panic in the operator's log: {line}"),
+        None => Ok(()),
+    }
+}
+
 fn lock(shared: &Mutex<BTreeMap<String, Traffic>>) -> MutexGuard<'_, BTreeMap<String, Traffic>> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_found_wherever_it_was_caught() {
+        assert!(no_panic("{\"level\":\"INFO\",\"message\":\"a pass\"}\n").is_ok());
+        assert!(no_panic("a pass\nthread 'main' (7) panicked at src/plan/pod.rs:1:2:\nno such pod\n").is_err());
+    }
 }

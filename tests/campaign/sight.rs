@@ -190,3 +190,83 @@ fn ready(pod: &Value) -> Option<&Value> {
 fn is_ready(pod: &Value) -> bool {
     ready(pod).is_some_and(|c| c["status"] == "True")
 }
+
+#[cfg(test)]
+mod tests {
+    use ordinal_tests::record::Room;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Two pods of one revision, one claim, all well.
+    fn room() -> Room {
+        let mut room = Room::default();
+        let conditions = [
+            ("Available", "True", "EnoughReplicas"),
+            ("Progressing", "False", "Complete"),
+            ("Stalled", "False", "NotStalled"),
+            ("Reconciling", "False", "Complete"),
+        ];
+        let conditions: Vec<_> = conditions
+            .map(|(type_, status, reason)| {
+                json!({"type": type_, "status": status, "reason": reason, "observedGeneration": 1})
+            })
+            .into();
+        let containers = json!([{"name": "main", "image": "nginx:1"}]);
+        let set = json!({
+            "metadata": {"name": NAME, "uid": "set", "generation": 1},
+            "spec": {"replicas": 2, "template": {"spec": {"containers": containers}}},
+            "status": {"replicas": 2, "readyReplicas": 2, "availableReplicas": 2, "currentReplicas": 2,
+                "updatedReplicas": 2, "currentRevision": "a", "updateRevision": "a", "observedGeneration": 1,
+                "conditions": conditions},
+        });
+        room.objects.insert((Watched::Set, NAME.to_owned()), set);
+        for name in ["web-0", "web-1"] {
+            let pod = json!({
+                "metadata": {"name": name, "uid": name, "labels": {LABEL_REVISION: "a"},
+                    "ownerReferences": [{"controller": true, "uid": "set"}]},
+                "spec": {"containers": containers,
+                    "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]},
+                "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
+            });
+            room.objects.insert((Watched::Pod, name.to_owned()), pod);
+        }
+        room.objects.insert((Watched::Claim, "data".to_owned()), json!({}));
+        room
+    }
+
+    fn wrong(change: impl Fn(&mut Room)) -> Vec<String> {
+        let mut room = room();
+        change(&mut room);
+        Sight::of(&room).expect("there is a set").wrong()
+    }
+
+    #[test]
+    fn whatever_is_not_as_declared_or_not_as_told_is_found() {
+        assert_eq!(wrong(|_| {}), Vec::<String>::new());
+        let tampered = [
+            (Watched::Set, NAME, "/status/replicas", json!(3)),
+            (Watched::Set, NAME, "/status/readyReplicas", json!(1)),
+            (Watched::Set, NAME, "/status/currentReplicas", json!(0)),
+            (Watched::Set, NAME, "/status/observedGeneration", json!(0)),
+            (Watched::Set, NAME, "/status/conditions/0/observedGeneration", json!(0)),
+            (Watched::Set, NAME, "/status/conditions/1/reason", json!("RollingOut")),
+            (Watched::Set, NAME, "/status/conditions/2/status", json!("True")),
+            (Watched::Set, NAME, "/status/conditions/3/type", json!("Other")),
+            (Watched::Set, NAME, "/spec/replicas", json!(1)),
+            (Watched::Set, NAME, "/spec/template/spec/containers/0/image", json!("nginx:2")),
+            (Watched::Pod, "web-0", "/status/conditions/0/status", json!("False")),
+            (Watched::Pod, "web-0", "/status/phase", json!("Failed")),
+            (Watched::Pod, "web-0", "/metadata/labels/controller-revision-hash", json!("b")),
+            (Watched::Pod, "web-1", "/metadata/ownerReferences/0/uid", json!("other")),
+            (Watched::Pod, "web-1", "/spec/volumes/0/persistentVolumeClaim/claimName", json!("gone")),
+        ];
+        for (kind, name, place, value) in tampered {
+            let found = wrong(|room| {
+                let object = room.objects.get_mut(&(kind, name.to_owned())).expect(name);
+                *object.pointer_mut(place).expect(place) = value.clone();
+            });
+            assert!(!found.is_empty(), "{name}{place}: {value} is not found");
+        }
+    }
+}

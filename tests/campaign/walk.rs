@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow, bail};
 use fastrand::Rng;
 use ordinal_tests::{
+    record::Watched,
     refusals::{self, named, pod_of},
     twins::{Answer, Kind, Post, Refusal},
 };
@@ -115,7 +116,7 @@ impl<'a> Walk<'a> {
     /// as some changes can only be made by a new set, for a creation; and a refusal says what it is about and leaves no
     /// trace.
     async fn send(&self, change: &Change) -> Result<bool> {
-        let before = self.place.ns.set(NAME).await?;
+        let before = self.place.room().get(Watched::Set, NAME).cloned().context("the set is gone")?;
         let ours = self.ours.update(Kind::Ours, NAME, &change.manifest, false).await?;
         let dry = matches!(ours, Answer::Refused(_));
         let native = self.native.update(Kind::Native, NAME, &change.manifest, dry).await?;

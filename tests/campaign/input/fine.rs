@@ -10,8 +10,8 @@ type Entry = (&'static str, fn(&str) -> Value);
 
 /// Changes that restart pods, or make more or fewer of them.
 const MOVING: [Choice; 20] = [
-    ("replicas", |d| json!(d.i32(0..6))),
-    ("replicas", |d| json!(d.i32(0..6))),
+    ("replicas", |d| json!(d.i32(0..5))),
+    ("replicas", |d| json!(d.i32(0..5))),
     ("replicas", |_| Value::Null),
     ("ordinals.start", |d| json!(d.i32(0..4))),
     ("ordinals", |d| one(d, &[Value::Null, json!({}), json!({"start": 2_147_483_600})])),

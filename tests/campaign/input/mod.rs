@@ -88,13 +88,13 @@ impl Change {
 /// A place, and what is put there; null takes the field away.
 type Choice = (&'static str, fn(&mut Rng) -> Value);
 
-/// The next change. Half of them are what anybody does every day, so that the others meet sets in many states.
+/// The next change. Many of them are what anybody does every day, so that the others meet sets in many states.
 pub fn next(dice: &mut Rng, manifest: &Value) -> Change {
     loop {
         let change = match dice.u8(..100) {
-            0..42 => fine::change(dice, manifest),
-            42..54 => stuck::change(dice, manifest),
-            54..78 => invalid::change(dice, manifest),
+            0..36 => fine::change(dice, manifest),
+            36..46 => stuck::change(dice, manifest),
+            46..73 => invalid::change(dice, manifest),
             _ => typed::change(dice, manifest),
         };
         if let Some(change) = change {

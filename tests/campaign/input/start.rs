@@ -21,7 +21,7 @@ pub fn start(dice: &mut Rng) -> Value {
     let set = json!({
         "metadata": {"name": NAME},
         "spec": {
-            "replicas": dice.i32(0..5),
+            "replicas": dice.i32(0..4),
             "selector": selector,
             "podManagementPolicy": one(dice, &["OrderedReady", "Parallel"]),
             "template": {
