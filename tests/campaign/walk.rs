@@ -24,6 +24,10 @@ use crate::{
 /// Changes per walk (scenarios.md §4.2).
 pub const STEPS: usize = 30;
 
+/// The built-in controller sets memory aside for each replica that is asked for: 2147483647 of them take all that a machine
+/// has. A StatefulSet of more than this is tried, and kept at none.
+const MANY: i64 = 10_000;
+
 /// Fields that a refusal may name when the other was touched: they only fit together.
 const TOGETHER: [(&str, &str); 3] =
     [("selector", "template"), ("volumeClaimTemplates", "template"), ("replicas", "ordinals")];
@@ -118,8 +122,14 @@ impl<'a> Walk<'a> {
     async fn send(&self, change: &Change) -> Result<bool> {
         let before = self.place.room().get(Watched::Set, NAME).cloned().context("the set is gone")?;
         let ours = self.ours.update(Kind::Ours, NAME, &change.manifest, false).await?;
-        let dry = matches!(ours, Answer::Refused(_));
-        let native = self.native.update(Kind::Native, NAME, &change.manifest, dry).await?;
+        let refused = matches!(ours, Answer::Refused(_));
+        let many = change.manifest["spec"]["replicas"].as_i64().is_some_and(|n| n > MANY);
+        let native = self.native.update(Kind::Native, NAME, &change.manifest, refused || many).await?;
+        if many && !refused && matches!(native, Answer::Accepted(_)) {
+            let mut few = change.manifest.clone();
+            few["spec"]["replicas"] = 0.into();
+            accepted(self.native.update(Kind::Native, NAME, &few, false).await?)?;
+        }
         self.alike(&change.manifest, &native, &ours).await?;
         let Answer::Refused(refusal) = ours else { return Ok(true) };
         if change.generator == Generator::Back {
