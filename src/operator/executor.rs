@@ -2,7 +2,7 @@
 //! and by which UID is in the plan.
 
 use crate::{
-    answer::{Ack, call},
+    answer::call,
     collect::Caches,
     events::{Events, Subject, Target},
     outcome::Failure,
@@ -19,15 +19,12 @@ use kube::{
 use ordinal_api::{OrdinalSet, OrdinalSetStatus};
 use ordinal_plan::{
     Plan,
-    action::{Action, ClaimOwners, FailedPod, Pace, Stage, StageKind, Step, Which},
-    backoff, claim,
+    action::{Action, FailedPod, Pace, Stage, StageKind, Step},
+    carry::{self, Ask, Learned},
     freshness::{Kind, Mark, Writes},
-    pod, revision,
     scale::Batch,
-    service,
-    snapshot::{Refusal, Set, Trial, Verdict},
+    snapshot::Set,
 };
-use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::info;
 
@@ -48,14 +45,10 @@ pub struct Report {
     pub writes: Writes,
     /// What failed: what was being done, and why it was not.
     pub failures: Vec<(String, Failure)>,
-    /// The write that the server refused, if it refused one.
-    pub refusal: Option<Refusal>,
     /// The pods or revisions that the plan judged by could not be had: its counters mean nothing (S-4.1).
     pub undetermined: bool,
-    /// What a dry run brought.
-    pub trial: Option<Trial>,
-    /// Whether the governing Service could be written; absent when nothing was to be written.
-    pub service: Option<Result<(), String>>,
+    /// What the next plan is to know.
+    pub learned: Learned,
 }
 
 /// A stage, or a step of it, ended early; the report has the reason.
@@ -99,12 +92,8 @@ impl Executor {
     /// # Errors
     /// What the server answered.
     pub async fn write_status(&self, set: &Set, status: &OrdinalSetStatus) -> Result<(Kind, Mark), Failure> {
-        let patch = json!({
-            "metadata": {"uid": set.uid, "resourceVersion": set.resource_version},
-            "status": status,
-        });
-        let request = Request::new(OrdinalSet::url_path(&(), Some(&set.namespace)));
-        let request = request.patch_subresource("status", &set.name, &patch_params(), &Patch::Merge(patch));
+        let patch = Patch::Merge(carry::status_patch(set, status));
+        let request = requests(Kind::Set, set).patch_subresource("status", &set.name, &patch_params(), &patch);
         let ack = call(&self.client, request).await?;
         Ok(self.caches.mark(Kind::Set, &ack.metadata.resource_version))
     }
@@ -132,16 +121,15 @@ impl Pass<'_> {
 
     /// Adoptions are tried after a live read of the set, and all of them before a failure counts (S-2.5).
     async fn claiming(&self, stage: &Stage) -> Result<(), Stopped> {
-        let adopts = |a: &Action| matches!(a, Action::AdoptPod { .. } | Action::AdoptRevision { .. });
         let mut may_adopt = true;
         let mut result = Ok(());
-        if stage.actions().any(adopts)
+        if stage.actions().any(Action::adopts)
             && let Err(failure) = self.confirm_set().await
         {
             may_adopt = false;
             result = self.fail("reading the set before an adoption", failure);
         }
-        for action in stage.actions().filter(|a| may_adopt || !adopts(a)) {
+        for action in stage.actions().filter(|a| may_adopt || !a.adopts()) {
             if self.act(action).await.is_err() {
                 result = Err(Stopped);
             }
@@ -151,8 +139,8 @@ impl Pass<'_> {
 
     /// The one read: is the set that we know still the one, and not being deleted?
     async fn confirm_set(&self) -> Result<(), Failure> {
-        let request = Request::new(OrdinalSet::url_path(&(), Some(&self.set.namespace)));
-        let live = call(&self.executor.client, request.get(&self.set.name, &Default::default())).await?.metadata;
+        let request = requests(Kind::Set, self.set).get(&self.set.name, &Default::default());
+        let live = call(&self.executor.client, request).await?.metadata;
         if live.uid != self.set.uid {
             return Err(Failure::Conflict(format!("the set is another one by now (UID {})", live.uid)));
         }
@@ -191,13 +179,8 @@ impl Pass<'_> {
         let (claims, others) = actions.split_at(claims);
         let mut errors = Vec::new();
         for claim in claims {
-            info!("{claim}");
-            if let Action::CreateClaim { name, template, pod } = claim
-                && let Err(failure) = self.create_claim(name, template, pod).await
-            {
+            if let (Action::CreateClaim { name, .. }, Err(failure)) = (claim, self.attempt(claim).await) {
                 errors.push(format!("failed to create PVC {name}: {failure}"));
-                self.note_refusal(&claim.to_string(), &failure);
-                let _ = self.fail(&claim.to_string(), failure);
             }
         }
         if !errors.is_empty() {
@@ -214,250 +197,126 @@ impl Pass<'_> {
     }
 
     async fn act(&self, action: &Action) -> Result<(), Stopped> {
+        self.attempt(action).await.map_err(|_| Stopped)
+    }
+
+    /// Sends one action; tells what came of it, and notes it.
+    async fn attempt(&self, action: &Action) -> Result<(), Failure> {
         info!("{action}");
-        let done = match action {
-            Action::AdoptPod { name, uid } => self.adopt::<core::Pod>(Kind::Pod, name, uid).await,
-            Action::AdoptRevision { name, uid } => self.adopt::<ControllerRevision>(Kind::Revision, name, uid).await,
-            Action::ReleasePod { name, uid } => self.release(name, uid).await,
-            Action::CreateRevision { name, hash, number } => {
-                let body = revision::desired(self.set, name, hash, *number);
-                self.create::<ControllerRevision>(Kind::Revision, &body).await
-            }
-            Action::RenumberRevision { name, uid, number } => {
-                let body = json!({"metadata": {"uid": uid}, "revision": number});
-                self.patch::<ControllerRevision>(Kind::Revision, name, Patch::Merge(body)).await
-            }
-            Action::DeleteRevision { name, uid } => self.delete::<ControllerRevision>(name, uid).await.map(drop),
-            Action::CreateService { .. } | Action::UpdateService { .. } => return self.service(action).await,
-            Action::CreateClaim { name, template, pod } => self.create_claim(name, template, pod).await,
-            Action::UpdateClaim(change) => self.update_claim(change).await,
-            Action::CreatePod { name, ordinal, revision } => self.create_pod(name, *ordinal, *revision).await,
-            Action::UpdatePod { name, uid, ordinal, labels, volumes } => {
-                self.update_pod(name, uid, *ordinal, *labels, *volumes).await
-            }
-            Action::DeletePod { name, uid, .. } => self.delete_pod(name, uid).await,
-            Action::TryPod { name, ordinal } => return self.try_pod(name, *ordinal).await,
-        };
-        done.or_else(|failure| {
-            if matches!(action, Action::CreatePod { .. } | Action::UpdatePod { .. } | Action::CreateRevision { .. }) {
-                self.note_refusal(&action.to_string(), &failure);
-            }
-            self.fail(&action.to_string(), failure)
-        })
-    }
-
-    async fn adopt<K: Resource<DynamicType = ()>>(&self, kind: Kind, name: &str, uid: &str) -> Result<(), Failure> {
-        let body = json!({"metadata": {"uid": uid, "ownerReferences": [self.set.controller_ref()]}});
-        ignore_gone(self.patch::<K>(kind, name, Patch::Strategic(body)).await)
-    }
-
-    /// Takes our reference off. Gone, or another pod by now, is as good (S-2.5).
-    async fn release(&self, name: &str, uid: &str) -> Result<(), Failure> {
-        let reference = json!({"$patch": "delete", "uid": self.set.uid});
-        let body = json!({"metadata": {"uid": uid, "ownerReferences": [reference]}});
-        match self.patch::<core::Pod>(Kind::Pod, name, Patch::Strategic(body)).await {
-            Err(Failure::Conflict(_)) => Ok(()),
-            done => ignore_gone(done),
-        }
-    }
-
-    async fn create_claim(&self, name: &str, template: &str, pod: &str) -> Result<(), Failure> {
-        let Some(body) = claim::desired(self.set, template, name) else { return Ok(()) };
-        let done = self.create::<core::PersistentVolumeClaim>(Kind::Claim, &body).await;
-        let set = &self.set.name;
-        match &done {
+        let done = match self.send(action).await {
             Ok(()) => {
+                self.tell_success(action);
+                Ok(())
+            }
+            Err(failure) if action.is_content_with(failure.answer()) => Ok(()),
+            Err(failure) => {
+                self.tell_failure(action, &failure);
+                Err(failure)
+            }
+        };
+        let mut report = self.report();
+        if let Action::TryPod { .. } = action {
+            let refused = match &done {
+                Ok(()) => Some(None),
+                Err(Failure::Refused(message)) => Some(Some(message.clone())),
+                Err(_) => None,
+            };
+            if let Some(refused) = refused {
+                report.learned.trial = Some(self.plan.trial(self.set, refused, Timestamp::now()));
+                return done;
+            }
+        }
+        if let Action::CreateService { .. } | Action::UpdateService { .. } = action {
+            report.learned.service = Some(done.clone().map_err(|failure| failure.to_string()));
+        }
+        if let Err(failure) = &done {
+            if let Failure::Refused(message) = failure {
+                report.learned.note_refusal(action, message);
+            }
+            report.failures.push((action.to_string(), failure.clone()));
+        }
+        done
+    }
+
+    async fn send(&self, action: &Action) -> Result<(), Failure> {
+        let carry::Request { kind, name, ask } = action.request(self.set, &self.plan.templates);
+        let to = requests(kind, self.set);
+        let client = &self.executor.client;
+        let ack = match ask {
+            Ask::Create(object) => call(client, to.create(&post_params(), object.to_string().into_bytes())).await?,
+            Ask::Try(object) => {
+                let params = PostParams { dry_run: true, ..post_params() };
+                return call(client, to.create(&params, object.to_string().into_bytes())).await.map(drop);
+            }
+            Ask::Merge(change) => call(client, to.patch(&name, &patch_params(), &Patch::Merge(change))).await?,
+            Ask::Strategic(change) => call(client, to.patch(&name, &patch_params(), &Patch::Strategic(change))).await?,
+            Ask::Delete(uid) => {
+                let exactly = Preconditions { uid: Some(uid.clone()), resource_version: None };
+                call(client, to.delete(&name, &DeleteParams::default().preconditions(exactly))).await?;
+                if kind == Kind::Pod {
+                    self.report().writes.deleted.push((name, uid));
+                }
+                return Ok(());
+            }
+        };
+        let mark = self.executor.caches.mark(kind, &ack.metadata.resource_version);
+        self.report().writes.marks.push(mark);
+        Ok(())
+    }
+
+    fn tell_success(&self, action: &Action) {
+        let set = &self.set.name;
+        match action {
+            Action::CreatePod { name, .. } => self.pod_done("Create", name),
+            Action::UpdatePod { name, .. } => self.pod_done("Update", name),
+            Action::DeletePod { name, .. } => self.pod_done("Delete", name),
+            Action::CreateClaim { name, pod, .. } => {
                 let note = format!("Create Claim {name} Pod {pod} in OrdinalSet {set} success");
                 self.tell("SuccessfulCreate", "Create", Some(claim_target(name)), note);
             }
-            Err(Failure::AlreadyExists(_)) => {}
-            Err(failure) => {
+            Action::CreateService { name } | Action::UpdateService { name, .. } => {
+                let verb = service_verb(action);
+                let note = format!("{verb} Service {name} in OrdinalSet {set} successful");
+                self.tell(&format!("Successful{verb}"), verb, Some(Target { kind: "Service", name }), note);
+            }
+            _ => {}
+        }
+    }
+
+    /// What the next pass judges anew without ado is not told: a name that is taken, an object that has changed.
+    fn tell_failure(&self, action: &Action, failure: &Failure) {
+        let set = &self.set.name;
+        match (action, failure) {
+            (Action::CreatePod { .. } | Action::CreateClaim { .. }, Failure::AlreadyExists(_))
+            | (Action::UpdatePod { .. }, Failure::Conflict(_)) => {}
+            (Action::CreatePod { name, .. }, _) => self.pod_failed("Create", name, &failure.to_string()),
+            (Action::UpdatePod { name, .. }, _) => self.pod_failed("Update", name, &failure.to_string()),
+            (Action::DeletePod { name, .. }, _) => self.pod_failed("Delete", name, &failure.to_string()),
+            (Action::CreateClaim { name, pod, .. }, _) => {
                 let note = format!("Create Claim {name} for Pod {pod} in OrdinalSet {set} failed error: {failure}");
                 self.warn("FailedCreate", "Create", Some(claim_target(name)), note);
             }
-        }
-        done
-    }
-
-    /// A claim that has changed meanwhile is judged again by the next pass, without ado.
-    async fn update_claim(&self, change: &ClaimOwners) -> Result<(), Failure> {
-        let body = Patch::Strategic(claim::owner_patch(change));
-        let done = self.patch::<core::PersistentVolumeClaim>(Kind::Claim, &change.name, body).await;
-        if let Err(failure @ (Failure::Refused(_) | Failure::Other(_))) = &done {
-            let why = format!("could not update claim {} for delete policy ownerRefs: {failure}", change.name);
-            self.pod_failed("Update", &change.pod, &why);
-        }
-        ignore_gone(done)
-    }
-
-    async fn create_pod(&self, name: &str, ordinal: i32, revision: Which) -> Result<(), Failure> {
-        let body = pod::desired(self.set, ordinal, self.plan.templates.get(revision));
-        let done = self.create::<core::Pod>(Kind::Pod, &body).await;
-        match &done {
-            Ok(()) => self.pod_done("Create", name),
-            Err(Failure::AlreadyExists(_)) => {}
-            Err(failure) => self.pod_failed("Create", name, &failure.to_string()),
-        }
-        done
-    }
-
-    async fn update_pod(
-        &self,
-        name: &str,
-        uid: &str,
-        ordinal: i32,
-        labels: bool,
-        volumes: bool,
-    ) -> Result<(), Failure> {
-        let mut body = json!({"metadata": {"uid": uid}});
-        if labels {
-            body["metadata"]["labels"] = pod::identity_labels(name, ordinal).into();
-        }
-        if volumes {
-            body["spec"]["volumes"] = pod::volumes(self.set, ordinal, None).into();
-        }
-        let done = self.patch::<core::Pod>(Kind::Pod, name, Patch::Strategic(body)).await;
-        match &done {
-            Ok(()) => self.pod_done("Update", name),
-            Err(Failure::Conflict(_)) => {}
-            Err(failure) => self.pod_failed("Update", name, &failure.to_string()),
-        }
-        done
-    }
-
-    /// Exactly the pod that was judged; if it is gone, or a namesake has its place, there is nothing to do (O-5).
-    async fn delete_pod(&self, name: &str, uid: &str) -> Result<(), Failure> {
-        match self.delete::<core::Pod>(name, uid).await {
-            Ok(Deleted::Yes) => {
-                self.report().writes.deleted.push((name.to_owned(), uid.to_owned()));
-                self.pod_done("Delete", name);
-                Ok(())
+            (Action::UpdateClaim(change), Failure::Refused(_) | Failure::Other(_)) => {
+                let why = format!("could not update claim {} for delete policy ownerRefs: {failure}", change.name);
+                self.pod_failed("Update", &change.pod, &why);
             }
-            Ok(Deleted::Gone) => Ok(()),
-            Err(failure) => {
-                self.pod_failed("Delete", name, &failure.to_string());
-                Err(failure)
-            }
-        }
-    }
-
-    /// Asks by a dry run whether the server would run such a pod (O-4).
-    async fn try_pod(&self, name: &str, ordinal: i32) -> Result<(), Stopped> {
-        let template = &self.plan.templates.update;
-        let body = pod::desired(self.set, ordinal, template);
-        let params = PostParams { dry_run: true, ..post_params() };
-        let refused = match self.post::<core::Pod>(&params, &body).await {
-            Ok(_) | Err(Failure::AlreadyExists(_)) => None,
-            // Quota is judged last, so the rest was fine.
-            Err(Failure::Refused(message)) if message.contains("exceeded quota") => None,
-            // A webhook in the way: it cannot be known.
-            Err(Failure::Refused(message)) if message.contains("does not support dry run") => None,
-            Err(Failure::Refused(message)) => Some(message),
-            Err(failure) => return self.fail(&format!("trying pod {name}"), failure),
-        };
-        let stopped = if refused.is_some() { Err(Stopped) } else { Ok(()) };
-        let verdict = match refused {
-            None => Verdict::Passed,
-            Some(message) => {
-                let set = &self.set.name;
-                let note = format!("Update of OrdinalSet {set} to revision {} stopped: {message}", template.revision);
-                self.warn("PodRejected", "Update", None, note);
-                let before = self.plan.memory.trial.as_ref().filter(|t| t.revision == template.revision);
-                let count = match before.map(|t| &t.verdict) {
-                    Some(Verdict::Refused { count, .. }) => count.saturating_add(1),
-                    _ => 1,
-                };
-                let now = Timestamp::now();
-                let pause = backoff::delay(count, backoff::TRIAL_FIRST, backoff::LONGEST);
-                Verdict::Refused { message, count, retry_at: now.checked_add(pause).unwrap_or(now) }
-            }
-        };
-        let trial = Trial { revision: template.revision.clone(), generation: self.set.generation, verdict };
-        self.report().trial = Some(trial);
-        stopped
-    }
-
-    async fn service(&self, action: &Action) -> Result<(), Stopped> {
-        let done = match action {
-            Action::UpdateService { name, patch } => {
-                self.patch::<core::Service>(Kind::Service, name, Patch::Merge(patch.clone())).await
-            }
-            _ => self.create::<core::Service>(Kind::Service, &service::desired(self.set)).await,
-        };
-        let name = &self.set.spec.service_name;
-        let verb = if matches!(action, Action::UpdateService { .. }) { "Update" } else { "Create" };
-        let target = Some(Target { kind: "Service", name });
-        let set = &self.set.name;
-        let result = match done {
-            Ok(()) => {
-                let note = format!("{verb} Service {name} in OrdinalSet {set} successful");
-                self.tell(&format!("Successful{verb}"), verb, target, note);
-                Ok(())
-            }
-            // Somebody was faster: the watch brings it.
-            Err(Failure::AlreadyExists(_)) => Ok(()),
-            Err(Failure::Conflict(_) | Failure::NotFound(_)) if verb == "Update" => Ok(()),
-            Err(failure) => {
+            (Action::CreateService { name } | Action::UpdateService { name, .. }, _) => {
+                let verb = service_verb(action);
                 let note = format!("{verb} Service {name} in OrdinalSet {set} failed error: {failure}");
-                self.warn(&format!("Failed{verb}"), verb, target, note);
-                let _ = self.fail(&action.to_string(), failure.clone());
-                Err(failure.to_string())
+                self.warn(&format!("Failed{verb}"), verb, Some(Target { kind: "Service", name }), note);
             }
-        };
-        self.report().service = Some(result);
-        Ok(())
-    }
-
-    async fn create<K: Resource<DynamicType = ()>>(&self, kind: Kind, body: &Value) -> Result<(), Failure> {
-        let ack = self.post::<K>(&post_params(), body).await?;
-        self.wrote(kind, &ack);
-        Ok(())
-    }
-
-    async fn post<K: Resource<DynamicType = ()>>(&self, params: &PostParams, body: &Value) -> Result<Ack, Failure> {
-        let request = Request::new(K::url_path(&(), Some(&self.set.namespace)));
-        call(&self.executor.client, request.create(params, body.to_string().into_bytes())).await
-    }
-
-    async fn patch<K: Resource<DynamicType = ()>>(
-        &self,
-        kind: Kind,
-        name: &str,
-        patch: Patch<Value>,
-    ) -> Result<(), Failure> {
-        let request = Request::new(K::url_path(&(), Some(&self.set.namespace)));
-        let ack = call(&self.executor.client, request.patch(name, &patch_params(), &patch)).await?;
-        self.wrote(kind, &ack);
-        Ok(())
-    }
-
-    async fn delete<K: Resource<DynamicType = ()>>(&self, name: &str, uid: &str) -> Result<Deleted, Failure> {
-        let exactly = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
-        let params = DeleteParams::default().preconditions(exactly);
-        let request = Request::new(K::url_path(&(), Some(&self.set.namespace)));
-        match call(&self.executor.client, request.delete(name, &params)).await {
-            Ok(_) => Ok(Deleted::Yes),
-            Err(Failure::NotFound(_) | Failure::Conflict(_)) => Ok(Deleted::Gone),
-            Err(failure) => Err(failure),
+            (Action::TryPod { .. }, Failure::Refused(message)) => {
+                let revision = &self.plan.templates.update.revision;
+                let note = format!("Update of OrdinalSet {set} to revision {revision} stopped: {message}");
+                self.warn("PodRejected", "Update", None, note);
+            }
+            _ => {}
         }
-    }
-
-    fn wrote(&self, kind: Kind, ack: &Ack) {
-        let mark = self.executor.caches.mark(kind, &ack.metadata.resource_version);
-        self.report().writes.marks.push(mark);
     }
 
     fn fail(&self, doing: &str, failure: Failure) -> Result<(), Stopped> {
         self.report().failures.push((doing.to_owned(), failure));
         Err(Stopped)
-    }
-
-    /// What keeps a pod from being made, and only somebody else can mend, is for the status too.
-    fn note_refusal(&self, doing: &str, failure: &Failure) {
-        if let Failure::Refused(message) = failure {
-            let refusal = Refusal { doing: doing.to_owned(), message: message.clone() };
-            self.report().refusal.get_or_insert(refusal);
-        }
     }
 
     fn pod_done(&self, verb: &'static str, name: &str) {
@@ -483,17 +342,20 @@ impl Pass<'_> {
     }
 }
 
-enum Deleted {
-    Yes,
-    /// It was gone, or is another object by now.
-    Gone,
+/// Requests for objects of a kind in the set's namespace.
+fn requests(kind: Kind, set: &Set) -> Request {
+    let namespace = Some(set.namespace.as_str());
+    Request::new(match kind {
+        Kind::Set => OrdinalSet::url_path(&(), namespace),
+        Kind::Pod => core::Pod::url_path(&(), namespace),
+        Kind::Claim => core::PersistentVolumeClaim::url_path(&(), namespace),
+        Kind::Revision => ControllerRevision::url_path(&(), namespace),
+        Kind::Service => core::Service::url_path(&(), namespace),
+    })
 }
 
-fn ignore_gone(done: Result<(), Failure>) -> Result<(), Failure> {
-    match done {
-        Err(Failure::NotFound(_)) => Ok(()),
-        done => done,
-    }
+fn service_verb(action: &Action) -> &'static str {
+    if matches!(action, Action::UpdateService { .. }) { "Update" } else { "Create" }
 }
 
 fn subject(set: &Set) -> Subject {

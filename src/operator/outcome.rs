@@ -1,6 +1,7 @@
 //! The one place where answers of the API server are sorted: every failed call is one of these, and what follows from it
 //! is decided by the kind alone.
 
+use ordinal_plan::carry::Answer;
 use std::time::Duration;
 
 /// Why a call did not do what was asked.
@@ -48,6 +49,19 @@ impl From<kube::Error> for Failure {
                 Self::Busy { message, retry_after }
             }
             _ => Self::Other(message),
+        }
+    }
+}
+
+impl Failure {
+    /// What it says of the object.
+    pub fn answer(&self) -> Answer<'_> {
+        match self {
+            Self::NotFound(_) => Answer::Gone,
+            Self::AlreadyExists(_) => Answer::Taken,
+            Self::Conflict(_) => Answer::Changed,
+            Self::Refused(message) => Answer::Refused(message),
+            Self::Busy { .. } | Self::Other(_) => Answer::Other,
         }
     }
 }

@@ -131,13 +131,11 @@ async fn pass(key: Key, set: &Arc<Set>, context: &Context) -> Result<Action, Err
     context.metrics.budget(set, plan.budget);
     let mut report = context.executor.execute(set, &plan).await;
 
-    let mut status = plan.status.clone();
-    if report.undetermined {
-        // Nothing is said about pods or revisions that could not be had, but what is in the way is.
-        status = OrdinalSetStatus { conditions: status.conditions, ..set.status.clone() };
-    }
+    let status = plan.status_to_write(set, report.undetermined);
     let status = write_status(set, &status, &mut notes, &mut report, context).await;
-    let again = remember(&mut notes.memory, plan.memory, &report);
+    let memory = plan.memory_after(&notes.memory, &report.learned, !report.failures.is_empty());
+    let again = says_more(&notes.memory, &memory);
+    notes.memory = memory;
     notes.writes.marks.append(&mut report.writes.marks);
     notes.writes.deleted.append(&mut report.writes.deleted);
     let failed = report.failures;
@@ -195,20 +193,9 @@ fn is_urgent(old: &OrdinalSetStatus, new: &OrdinalSetStatus) -> bool {
         || truths(old) != truths(new)
 }
 
-/// Takes over what the plan and its execution brought; true when the next plan would say something else because of it.
-fn remember(memory: &mut Memory, planned: Memory, report: &Report) -> bool {
-    let before = std::mem::replace(memory, planned);
-    if let Some(trial) = &report.trial {
-        memory.trial = Some(trial.clone());
-    }
-    if let Some(service) = &report.service {
-        memory.service_error = service.clone().err();
-    }
-    // A pass that failed before it came to what was refused says nothing about it.
-    if report.failures.is_empty() || report.refusal.is_some() {
-        memory.refusal = report.refusal.clone();
-    }
-    memory.refusal != before.refusal || memory.trial != before.trial || memory.service_error != before.service_error
+/// Whether the next plan would say something else because of what this one's execution brought.
+fn says_more(before: &Memory, after: &Memory) -> bool {
+    after.refusal != before.refusal || after.trial != before.trial || after.service_error != before.service_error
 }
 
 fn failure(failed: &[(String, Failure)]) -> Error {

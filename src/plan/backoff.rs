@@ -13,9 +13,9 @@ const QUIET: SignedDuration = SignedDuration::from_secs(600);
 /// The wait after the first failure; it doubles with each.
 const FIRST: SignedDuration = SignedDuration::from_secs(1);
 /// The wait after the first dry run that was refused (O-4); it doubles with each.
-pub const TRIAL_FIRST: SignedDuration = SignedDuration::from_secs(5);
+pub(crate) const TRIAL_FIRST: SignedDuration = SignedDuration::from_secs(5);
 /// The longest wait.
-pub const LONGEST: SignedDuration = SignedDuration::from_secs(300);
+pub(crate) const LONGEST: SignedDuration = SignedDuration::from_secs(300);
 
 /// The failures after this pass has looked at its slots.
 pub(crate) fn count(view: &View<'_>, before: &Failures, update_revision: &str) -> Failures {
@@ -45,7 +45,7 @@ pub(crate) fn wait_until(failures: &Failures, ordinal: i32, pod: &Pod, now: Time
 }
 
 /// `first`, doubled with every further count, at most `longest`.
-pub fn delay(count: u32, first: SignedDuration, longest: SignedDuration) -> SignedDuration {
+pub(crate) fn delay(count: u32, first: SignedDuration, longest: SignedDuration) -> SignedDuration {
     let doublings = count.saturating_sub(1).min(30);
     first.checked_mul(1 << doublings).map_or(longest, |d| d.min(longest))
 }

@@ -14,12 +14,14 @@
 //! | `rollout` | phase D: outdated pods (S-4.6 ff.), the dry run before (O-4) |
 //! | `backoff` | pods that fail at once (O-7) |
 //! | `status`, `blocked` | counters, completion, conditions (S-6, O-10) |
+//! | [`carry`] | what it takes to carry a plan out: requests, refusals, what is kept |
 //! | [`freshness`] | whether the snapshot has what earlier passes wrote (S-8.6) |
 //! | [`check`] | what a plan must never do, as functions (N-x) |
 
 pub mod action;
-pub mod backoff;
+mod backoff;
 mod blocked;
+pub mod carry;
 pub mod check;
 pub mod claim;
 pub mod condition;

@@ -94,7 +94,7 @@ impl Cluster {
             let answer = self.store.apply(&call);
             pass.answered(which, &answer, self.store.now);
         }
-        self.memory = pass.memory(std::mem::take(&mut self.memory));
+        self.memory = pass.memory(&self.memory);
         self.set = self.store.sets["web"].clone();
     }
 

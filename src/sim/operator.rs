@@ -157,8 +157,8 @@ impl Operator {
 
     fn end_if_over(&mut self, now: Timestamp) {
         if let Some(pass) = self.pass.take_if(|pass| pass.is_over()) {
-            let before = std::mem::take(&mut self.notes.memory);
-            self.notes.memory = pass.memory(before.clone());
+            let after = pass.memory(&self.notes.memory);
+            let before = std::mem::replace(&mut self.notes.memory, after);
             // The next plan may say something else because of it; and what failed is tried again, after its pause.
             if !pass.report.failures.is_empty() || self.notes.memory != before {
                 let soon = now.checked_add(SignedDuration::from_secs(1)).ok();

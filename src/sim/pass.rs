@@ -1,6 +1,6 @@
 //! One pass of the operator, from the plan on, as calls that are made one at a time: whatever else happens in the cluster
-//! can come between any two, and a crash is a pass that is dropped. The order of calls, and what follows from each answer,
-//! are those of `src/operator/executor.rs` and `reconcile.rs`.
+//! can come between any two, and a crash is a pass that is dropped. What is sent, and what a refusal means for an action, is the
+//! operator's own (`ordinal_plan::carry`); the order of calls is that of `src/operator/executor.rs` and `reconcile.rs`.
 
 use crate::{
     call::{Answer, Call, Deletion, Part, Reason, Refusal, Style},
@@ -11,12 +11,10 @@ use ordinal_api::OrdinalSetStatus;
 use ordinal_plan::{
     Plan,
     action::{Action, Pace, Stage, StageKind},
-    backoff, claim, pod, revision,
+    carry::{self, Ask, Learned},
     scale::Batch,
-    service,
-    snapshot::{self, Memory, Set, Trial, Verdict},
+    snapshot::{Memory, Set},
 };
-use serde_json::{Value, json};
 use std::{collections::VecDeque, sync::Arc};
 
 /// A plan on its way.
@@ -51,10 +49,8 @@ pub struct Report {
     pub deleted: Vec<(String, String)>,
     /// What failed.
     pub failures: Vec<String>,
-    refusal: Option<snapshot::Refusal>,
     undetermined: bool,
-    trial: Option<Trial>,
-    service: Option<Result<(), String>>,
+    learned: Learned,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,23 +69,13 @@ struct Lane {
 }
 
 /// What a refused call means, as in `src/operator/outcome.rs`.
-#[derive(PartialEq)]
-enum Meaning {
-    Gone,
-    Taken,
-    Changed,
-    Refused,
-}
-
-impl Meaning {
-    fn of(refusal: &Refusal) -> Self {
-        match refusal.reason {
-            Reason::NotFound => Self::Gone,
-            Reason::AlreadyExists => Self::Taken,
-            Reason::Conflict => Self::Changed,
-            Reason::Invalid if refusal.message.starts_with("metadata.uid") => Self::Changed,
-            Reason::Invalid | Reason::Forbidden | Reason::UnsupportedMediaType => Self::Refused,
-        }
+fn meaning(refusal: &Refusal) -> carry::Answer<'_> {
+    match refusal.reason {
+        Reason::NotFound => carry::Answer::Gone,
+        Reason::AlreadyExists => carry::Answer::Taken,
+        Reason::Conflict => carry::Answer::Changed,
+        Reason::Invalid if refusal.message.starts_with("metadata.uid") => carry::Answer::Changed,
+        Reason::Invalid | Reason::Forbidden | Reason::UnsupportedMediaType => carry::Answer::Refused(&refusal.message),
     }
 }
 
@@ -151,15 +137,14 @@ impl Pass {
                 self.at = At::Stage(StageKind::Claiming);
                 if !same {
                     self.fail("reading the set before an adoption", "it is another one by now, or being deleted");
-                    let adopts = |a: &Action| matches!(a, Action::AdoptPod { .. } | Action::AdoptRevision { .. });
-                    self.waiting.retain(|lane| !lane.actions.iter().any(adopts));
+                    self.waiting.retain(|lane| !lane.actions.iter().any(Action::adopts));
                 }
             }
             At::Status => {
                 match answer {
                     Ok(set) => self.report.written.push((Kind::Set, set.version().to_string())),
                     // The set has changed meanwhile, or is gone: its event is on the way.
-                    Err(refusal) if matches!(Meaning::of(refusal), Meaning::Gone | Meaning::Changed) => {}
+                    Err(refusal) if matches!(meaning(refusal), carry::Answer::Gone | carry::Answer::Changed) => {}
                     Err(refusal) => self.fail("writing the status", &refusal.to_string()),
                 }
                 self.at = At::Over;
@@ -181,24 +166,15 @@ impl Pass {
         let waiting: Vec<String> = self.waiting.iter().map(told).collect();
         let stages = self.plan.stages.iter().skip(self.next_stage).flat_map(Stage::actions);
         let later: Vec<String> = stages.map(ToString::to_string).collect();
-        let trial = self.report.trial.as_ref().or(self.plan.memory.trial.as_ref()).map(|t| &t.revision);
+        let trial = self.report.learned.trial.as_ref().or(self.plan.memory.trial.as_ref()).map(|t| &t.revision);
         let now = (self.at, self.failed, self.stopped, self.report.undetermined, self.set.generation);
         let status = &self.status().current_revision;
         format!("{now:?} {under_way:?} {waiting:?} {later:?} {status} {trial:?}")
     }
 
     /// What the operator remembers after the pass.
-    pub fn memory(&self, before: Memory) -> Memory {
-        let mut memory = self.plan.memory.clone();
-        if let Some(trial) = &self.report.trial {
-            memory.trial = Some(trial.clone());
-        }
-        if let Some(service) = &self.report.service {
-            memory.service_error = service.clone().err();
-        }
-        let clear = self.report.failures.is_empty() || self.report.refusal.is_some();
-        memory.refusal = if clear { self.report.refusal.clone() } else { before.refusal };
-        memory
+    pub fn memory(&self, before: &Memory) -> Memory {
+        self.plan.memory_after(before, &self.report.learned, !self.report.failures.is_empty())
     }
 
     fn acted(&mut self, lane: usize, answer: &Answer, now: Timestamp) {
@@ -212,27 +188,20 @@ impl Pass {
                 }
                 Ok(())
             }
-            Err(refusal) => tolerate(&action, refusal),
+            Err(refusal) if action.is_content_with(meaning(refusal)) => Ok(()),
+            Err(refusal) => Err(refusal),
         };
         match &action {
             Action::TryPod { .. } => return self.tried(lane, done, now),
             Action::CreateService { .. } | Action::UpdateService { .. } => {
-                self.report.service = Some(done.as_ref().map_err(|r| r.message.clone()).copied());
+                self.report.learned.service = Some(done.map_err(|r| r.message.clone()));
             }
             _ => {}
         }
         if let Err(refusal) = done {
             self.fail(&action.to_string(), &refusal.message);
-            let notable = matches!(
-                action,
-                Action::CreatePod { .. }
-                    | Action::UpdatePod { .. }
-                    | Action::CreateRevision { .. }
-                    | Action::CreateClaim { .. }
-            );
-            if notable && Meaning::of(&refusal) == Meaning::Refused {
-                let refusal = snapshot::Refusal { doing: action.to_string(), message: refusal.message };
-                self.report.refusal.get_or_insert(refusal);
+            if let carry::Answer::Refused(message) = meaning(refusal) {
+                self.report.learned.note_refusal(&action, message);
             }
             self.lanes[lane].claim_failed = true;
             if !matches!(action, Action::CreateClaim { .. }) {
@@ -247,25 +216,13 @@ impl Pass {
     }
 
     /// What a dry run brought (O-4).
-    fn tried(&mut self, lane: usize, done: Result<(), Refusal>, now: Timestamp) {
-        let template = &self.plan.templates.update;
-        let verdict = match done {
-            Ok(()) => Verdict::Passed,
-            Err(refusal) => {
-                self.failed = true;
-                self.lanes[lane].actions.clear();
-                let before = self.plan.memory.trial.as_ref().filter(|t| t.revision == template.revision);
-                let count = match before.map(|t| &t.verdict) {
-                    Some(Verdict::Refused { count, .. }) => count.saturating_add(1),
-                    _ => 1,
-                };
-                let pause = backoff::delay(count, backoff::TRIAL_FIRST, backoff::LONGEST);
-                let retry_at = now.checked_add(pause).unwrap_or(now);
-                Verdict::Refused { message: refusal.message, count, retry_at }
-            }
-        };
-        let (revision, generation) = (template.revision.clone(), self.set.generation);
-        self.report.trial = Some(Trial { revision, generation, verdict });
+    fn tried(&mut self, lane: usize, done: Result<(), &Refusal>, now: Timestamp) {
+        let refused = done.err().map(|refusal| refusal.message.clone());
+        if refused.is_some() {
+            self.failed = true;
+            self.lanes[lane].actions.clear();
+        }
+        self.report.learned.trial = Some(self.plan.trial(&self.set, refused, now));
     }
 
     fn fail(&mut self, doing: &str, why: &str) {
@@ -300,7 +257,7 @@ impl Pass {
             for failure in &plan.failures {
                 self.fail("carrying out the plan", &failure.message);
             }
-            self.at = if *self.status() == self.set.status { At::Over } else { At::Status };
+            self.at = if self.status() == self.set.status { At::Over } else { At::Status };
             return;
         };
         self.next_stage += 1;
@@ -310,102 +267,28 @@ impl Pass {
         }
         let lane = |actions: &Vec<Action>| Lane { actions: actions.iter().cloned().collect(), claim_failed: false };
         self.waiting = stage.steps.iter().map(|step| lane(&step.0)).collect();
-        if adopts(stage) {
+        if stage.actions().any(Action::adopts) {
             self.at = At::Confirming;
         }
     }
 
-    /// The status to be written. Nothing is said about pods or revisions that could not be had.
-    fn status(&self) -> Box<OrdinalSetStatus> {
-        let status = self.plan.status.clone();
-        Box::new(if self.report.undetermined {
-            OrdinalSetStatus { conditions: status.conditions, ..self.set.status.clone() }
-        } else {
-            status
-        })
+    fn status(&self) -> OrdinalSetStatus {
+        self.plan.status_to_write(&self.set, self.report.undetermined)
     }
 
     fn status_call(&self) -> Call {
-        let metadata = json!({"uid": self.set.uid, "resourceVersion": self.set.resource_version});
-        let patch = json!({"metadata": metadata, "status": self.status()});
+        let patch = carry::status_patch(&self.set, &self.status());
         Call::Patch { kind: Kind::Set, name: self.set.name.clone(), patch, style: Style::Merge, part: Part::Status }
     }
 
     fn call_of(&self, action: &Action) -> Call {
-        let set = &*self.set;
-        let create = |kind, object| Call::Create { kind, object, dry_run: false };
-        let patch = |kind, name: &str, patch: Value, style| Call::Patch {
-            kind,
-            name: name.to_owned(),
-            patch,
-            style,
-            part: Part::Main,
-        };
-        let strategic = |kind, name: &str, change: Value| patch(kind, name, change, Style::Strategic);
-        let owners = |uid: &str, owner: Value| json!({"metadata": {"uid": uid, "ownerReferences": [owner]}});
-        let delete = |kind, name: &str, uid: &str| Call::Delete { kind, name: name.to_owned(), how: Deletion::of(uid) };
-        match action {
-            Action::AdoptPod { name, uid } => strategic(Kind::Pod, name, owners(uid, json!(set.controller_ref()))),
-            Action::AdoptRevision { name, uid } => {
-                strategic(Kind::Revision, name, owners(uid, json!(set.controller_ref())))
-            }
-            Action::ReleasePod { name, uid } => {
-                strategic(Kind::Pod, name, owners(uid, json!({"$patch": "delete", "uid": set.uid})))
-            }
-            Action::CreateRevision { name, hash, number } => {
-                create(Kind::Revision, revision::desired(set, name, hash, *number))
-            }
-            Action::RenumberRevision { name, uid, number } => {
-                patch(Kind::Revision, name, json!({"metadata": {"uid": uid}, "revision": number}), Style::Merge)
-            }
-            Action::DeleteRevision { name, uid } => delete(Kind::Revision, name, uid),
-            Action::CreateService { .. } => create(Kind::Service, service::desired(set)),
-            Action::UpdateService { name, patch: change } => patch(Kind::Service, name, change.clone(), Style::Merge),
-            Action::CreateClaim { name, template, .. } => {
-                create(Kind::Claim, claim::desired(set, template, name).unwrap_or_default())
-            }
-            Action::UpdateClaim(change) => strategic(Kind::Claim, &change.name, claim::owner_patch(change)),
-            Action::CreatePod { ordinal, revision, .. } => {
-                create(Kind::Pod, pod::desired(set, *ordinal, self.plan.templates.get(*revision)))
-            }
-            Action::UpdatePod { name, uid, ordinal, labels, volumes } => {
-                let mut change = json!({"metadata": {"uid": uid}});
-                if *labels {
-                    change["metadata"]["labels"] = pod::identity_labels(name, *ordinal).into();
-                }
-                if *volumes {
-                    change["spec"]["volumes"] = pod::volumes(set, *ordinal, None).into();
-                }
-                strategic(Kind::Pod, name, change)
-            }
-            Action::DeletePod { name, uid, .. } => delete(Kind::Pod, name, uid),
-            Action::TryPod { ordinal, .. } => Call::Create {
-                kind: Kind::Pod,
-                object: pod::desired(set, *ordinal, &self.plan.templates.update),
-                dry_run: true,
-            },
+        let carry::Request { kind, name, ask } = action.request(&self.set, &self.plan.templates);
+        match ask {
+            Ask::Create(object) => Call::Create { kind, object, dry_run: false },
+            Ask::Try(object) => Call::Create { kind, object, dry_run: true },
+            Ask::Merge(patch) => Call::Patch { kind, name, patch, style: Style::Merge, part: Part::Main },
+            Ask::Strategic(patch) => Call::Patch { kind, name, patch, style: Style::Strategic, part: Part::Main },
+            Ask::Delete(uid) => Call::Delete { kind, name, how: Deletion::of(&uid) },
         }
     }
-}
-
-fn adopts(stage: &Stage) -> bool {
-    stage.actions().any(|a| matches!(a, Action::AdoptPod { .. } | Action::AdoptRevision { .. }))
-}
-
-/// Refusals that are as good as success.
-fn tolerate(action: &Action, refusal: &Refusal) -> Result<(), Refusal> {
-    use Meaning::{Changed, Gone, Taken};
-    let meaning = Meaning::of(refusal);
-    let fine = match action {
-        Action::AdoptPod { .. } | Action::AdoptRevision { .. } | Action::UpdateClaim(_) => meaning == Gone,
-        Action::ReleasePod { .. }
-        | Action::DeletePod { .. }
-        | Action::DeleteRevision { .. }
-        | Action::UpdateService { .. } => meaning == Gone || meaning == Changed,
-        Action::CreateService { .. } => meaning == Taken,
-        // Quota is judged last, so the rest was fine.
-        Action::TryPod { .. } => meaning == Taken || refusal.message.contains("exceeded quota"),
-        _ => false,
-    };
-    if fine { Ok(()) } else { Err(refusal.clone()) }
 }

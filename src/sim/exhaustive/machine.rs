@@ -333,7 +333,7 @@ impl Machine {
             What::Pod(slot) => self.intern(slot, store.pods.object(call.name())),
             _ => 0,
         };
-        let tried = after.memory(Memory::default()).trial.is_some_and(|t| t.verdict == Verdict::Passed);
+        let tried = after.memory(&Memory::default()).trial.is_some_and(|t| t.verdict == Verdict::Passed);
         let next = if after.is_over() { 0 } else { self.intern_pass(after) };
         let acted = Acted { pass: next, pod: pod_after, tried };
         self.acted.insert((pass, lane, pod, same), acted);
