@@ -37,6 +37,8 @@ pub struct Working {
     confirmed: bool,
     /// What it wrote since it started: for which set, kind and version.
     written: Vec<(String, Kind, u64)>,
+    /// The pods that it deleted since it started: for which set, and their UIDs.
+    deleted: Vec<(String, String)>,
 }
 
 impl World {
@@ -51,7 +53,7 @@ impl World {
     pub fn start_operator(&mut self) {
         let operator = Operator::start(&self.store, SET);
         let view = operator.caches();
-        self.operators.push(Working { operator, view, confirmed: false, written: Vec::new() });
+        self.operators.push(Working { operator, view, confirmed: false, written: Vec::new(), deleted: Vec::new() });
     }
 
     /// An operator crashes, amid a pass or not, and starts again with nothing in mind.
@@ -84,6 +86,11 @@ impl World {
             working.written.retain(|(uid, ..)| Some(uid) == set.as_ref());
             let unseen = working.written.iter().find(|(_, kind, version)| !working.operator.has_seen(*kind, *version));
             assert_eq!(unseen, None, "N-3: a pass began before its operator's own write was in its cache");
+            working.deleted.retain(|(uid, _)| Some(uid) == set.as_ref());
+            let alive =
+                |uid: &str| working.view[Kind::Pod as usize].objects().any(|o| o.uid() == uid && !o.is_deleting());
+            let unseen = working.deleted.iter().find(|(_, pod)| alive(pod));
+            assert_eq!(unseen, None, "N-3: a pass began before its operator's own deletion was in its cache");
         }
         Some(begun)
     }
@@ -103,6 +110,9 @@ impl World {
         let write = Write { call: &call, before: before.as_deref(), answer: &answer, confirmed: working.confirmed };
         let violations = never::judge(&write, &set, &working.view);
         assert!(violations.is_empty(), "{violations:#?}\nby {call}\nanswered {answer:?}");
+        if let (Call::Delete { kind: Kind::Pod, .. }, Ok(pod)) = (&call, &answer) {
+            working.deleted.push((set.uid.clone(), pod.uid().to_owned()));
+        }
         let leaves_a_version = call.writes() && !matches!(call, Call::Delete { .. });
         if let Some(object) = answer.as_ref().ok().filter(|_| leaves_a_version) {
             working.written.push((set.uid.clone(), object.kind(), object.version()));
