@@ -24,7 +24,7 @@ pub struct Write<'w> {
     pub before: Option<&'w Object>,
     /// What came of it.
     pub answer: &'w Answer,
-    /// Whether the pass had read the set live before.
+    /// Whether the pass had read the set live before, and found it as it was planned for.
     pub confirmed: bool,
 }
 
@@ -32,11 +32,12 @@ type Rule = fn(&Write<'_>, &Set, &[Objects; 5]) -> Option<String>;
 
 /// What a write breaks. `set` is the one that was planned for, `view` what the caches held then.
 pub fn judge(write: &Write<'_>, set: &Set, view: &[Objects; 5]) -> Vec<Violation> {
-    let rules: [(&'static str, Rule); 9] = [
+    let rules: [(&'static str, Rule); 10] = [
         ("N-1", no_claim_is_deleted),
         ("N-2", nothing_is_forced),
         ("N-3", deletions_carry_the_uid_that_was_seen),
         ("N-3", adoptions_follow_a_live_read),
+        ("N-3", a_status_is_of_the_version_that_was_seen),
         ("N-6", a_claim_is_made_where_none_was_seen),
         ("N-8", a_set_being_deleted_keeps_its_pods),
         ("N-9", others_objects_are_left_alone),
@@ -74,6 +75,12 @@ fn adoptions_follow_a_live_read(write: &Write<'_>, set: &Set, _: &[Objects; 5]) 
     let after = write.answer.as_ref().ok().filter(|_| matches!(write.call, Call::Patch { .. }))?;
     let ours = |o: &Object| o.controller().as_deref() == Some(&set.uid);
     (ours(after) && !write.before.is_some_and(ours)).then(|| format!("{} is adopted unread", after.name()))
+}
+
+fn a_status_is_of_the_version_that_was_seen(write: &Write<'_>, set: &Set, _: &[Objects; 5]) -> Option<String> {
+    let Call::Patch { kind: Kind::Set, patch, part: Part::Status, .. } = write.call else { return None };
+    let of = (patch["metadata"]["uid"].as_str(), patch["metadata"]["resourceVersion"].as_str());
+    (of != (Some(&set.uid), Some(&set.resource_version))).then(|| format!("a status is written to whatever {of:?} is"))
 }
 
 fn a_claim_is_made_where_none_was_seen(write: &Write<'_>, _: &Set, view: &[Objects; 5]) -> Option<String> {
@@ -284,6 +291,21 @@ mod tests {
         let owner = json!({"apiVersion": "v1", "kind": "OrdinalSet", "name": "web", "uid": "set", "controller": true});
         let change = json!({"metadata": {"uid": "of-web-2", "ownerReferences": [owner]}});
         assert_eq!(broken_by(&mut store(), patch(Kind::Pod, "web-2", change, Style::Strategic)), ["N-3"]);
+    }
+
+    #[test]
+    fn n_3_a_status_of_any_version_is_found() {
+        let status = |metadata: Value| Call::Patch {
+            kind: Kind::Set,
+            name: "web".into(),
+            patch: json!({"metadata": metadata, "status": {"replicas": 1}}),
+            style: Style::Merge,
+            part: Part::Status,
+        };
+        let version = store().sets.object("web").expect("the set").version().to_string();
+        assert_eq!(broken_by(&mut store(), status(json!({"uid": "set"}))), ["N-3"]);
+        assert_eq!(broken_by(&mut store(), status(json!({"resourceVersion": version}))), ["N-3"]);
+        assert!(broken_by(&mut store(), status(json!({"uid": "set", "resourceVersion": version}))).is_empty());
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub struct Working {
     pub operator: Operator,
     /// Its caches when its pass began.
     view: [Objects; 5],
-    /// Whether the pass has read the set live.
+    /// Whether the pass has read the set live, and found the one that it was planned for, not being deleted.
     confirmed: bool,
     /// What it wrote since it started: for which set, kind and version.
     written: Vec<(String, Kind, u64)>,
@@ -106,7 +106,8 @@ impl World {
         let (Some(call), set) = (pass.call(lane), pass.set.clone()) else { return false };
         let before = self.store.of(call.kind()).object(call.name()).cloned();
         let answer = self.store.apply(&call);
-        working.confirmed |= matches!(call, Call::Get { .. }) && answer.is_ok();
+        let same = answer.as_ref().is_ok_and(|live| live.uid() == set.uid && !live.is_deleting());
+        working.confirmed |= matches!(call, Call::Get { kind: Kind::Set, .. }) && same;
         let write = Write { call: &call, before: before.as_deref(), answer: &answer, confirmed: working.confirmed };
         let violations = never::judge(&write, &set, &working.view);
         assert!(violations.is_empty(), "{violations:#?}\nby {call}\nanswered {answer:?}");
