@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
 use fastrand::Rng;
+use kube::api::DeleteParams;
 use ordinal_tests::{
     record::Watched,
     refusals::{self, named, pod_of},
@@ -183,7 +184,11 @@ impl<'a> Walk<'a> {
         self.place.settle(Wanted::Rest, begun).await?;
         // OrderedReady waits for a person here, as the built-in does (S-4.13).
         for pod in Sight::of(&self.place.room()).context("the set is gone")?.stranded() {
-            self.place.ns.delete_pod(pod).await?;
+            let deleted = self.place.ns.pods().delete(pod, &DeleteParams::default()).await;
+            // One that failed may have been replaced since it was seen.
+            if !matches!(&deleted, Err(kube::Error::Api(status)) if status.is_not_found()) {
+                deleted.with_context(|| format!("cannot delete pod {pod}"))?;
+            }
         }
         let after = self.place.good(&self.manifest, begun).await?;
         same("good after bad", &["pods", "claims", "status", "conditions"], &after.picture, &before.picture)?;
