@@ -13,7 +13,7 @@ demo: control-plane ## Tour of a living set; KUBECONFIG=… on the command line 
 	@$(CARGO) build --locked --package ordinal --package ordinal-tests --bins
 	@$(CARGO) run --quiet --locked --package ordinal-tests --bin demo --$(if $(filter command line,$(origin KUBECONFIG)), --kubeconfig $(KUBECONFIG))
 
-test: unit live ## All tests
+test: unit vectors live campaign ## All tests, but those that take minutes more: parity, exhaustive
 
 unit: ## Tests without a cluster, in seconds
 	$(CARGO) test --locked --workspace --lib --bins

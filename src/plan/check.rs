@@ -4,7 +4,7 @@
 
 use crate::{
     action::{Action, Plan, StageKind, Which, Why},
-    snapshot::{Pod, Snapshot},
+    snapshot::{Pod, Snapshot, Verdict},
 };
 use std::{collections::BTreeSet, fmt};
 
@@ -152,9 +152,8 @@ fn others_objects_are_left_alone(s: &Snapshot, plan: &Plan) -> Vec<String> {
 
 fn healthy_pods_go_after_a_trial(s: &Snapshot, plan: &Plan) -> Vec<String> {
     let update = &plan.templates.get(Which::Update).revision;
-    let known =
-        s.memory.trial.as_ref().is_some_and(|t| t.revision == *update) || s.pods.iter().any(|p| p.revision() == update);
-    let mut tried = known;
+    let trial = s.memory.trial.as_ref().filter(|t| t.revision == *update);
+    let mut tried = trial.is_some_and(|t| t.verdict == Verdict::Passed);
     let mut found = Vec::new();
     for action in plan.actions() {
         match action {

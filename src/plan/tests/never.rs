@@ -6,7 +6,7 @@ use ordinal_plan::{
     action::{Action, Stage, StageKind, Step, Which, Why},
     check::check,
     plan,
-    snapshot::Pod,
+    snapshot::{Pod, Trial, Verdict},
 };
 use serde_json::json;
 
@@ -213,5 +213,9 @@ fn n_9_the_checker_sees_a_write_to_what_somebody_else_controls() {
 fn n_12_the_checker_sees_a_roll_out_of_a_revision_that_was_not_tried() {
     let mut world = set(3).was("old").with(pods_at("old", 0..3)).untried();
     world = world.spec("updateStrategy", json!({"type": "OnDelete"}));
-    assert_eq!(found(&world, StageKind::Update, vec![delete(2, Why::Outdated)]), ["N-12"]);
+    let goes = |world: &World| found(world, StageKind::Update, vec![delete(2, Why::Outdated)]);
+    assert_eq!(goes(&world), ["N-12"]);
+    let verdict = Verdict::Refused { message: "no".into(), count: 1, retry_at: now() };
+    world.memory.trial = Some(Trial { revision: "web-new".into(), generation: 1, verdict });
+    assert_eq!(goes(&world), ["N-12"], "nor of one that was refused");
 }
