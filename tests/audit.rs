@@ -8,21 +8,35 @@ use std::{
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::identity::Identity;
 
-/// One line per call, once it has been answered. What the operator deletes and changes is written down with it.
-const POLICY: &str = r#"
-apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived, ResponseStarted]
-rules:
-- level: Request
-  users: ["${OPERATOR}"]
-  verbs: [delete, patch]
-- level: Metadata
-"#;
+/// What the API server writes into its audit log: one line per call, once it has been answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// Every call, and with it what the operator deletes and changes.
+    #[default]
+    Everything,
+    /// Calls of those whose StatefulSets or OrdinalSets these are, without bodies: what costs the server least.
+    Controllers,
+}
+
+impl Policy {
+    fn text(self) -> String {
+        let rules = match self {
+            Policy::Everything => json!([
+                {"level": "Request", "users": [Identity::Operator.user()], "verbs": ["delete", "patch"]},
+                {"level": "Metadata"},
+            ]),
+            Policy::Controllers => {
+                json!([{"level": "Metadata", "users": [Identity::Operator.user(), Identity::BuiltIn.user()]}])
+            }
+        };
+        let stages = ["RequestReceived", "ResponseStarted"];
+        json!({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": stages, "rules": rules}).to_string()
+    }
+}
 
 /// A call that the API server has answered. A watch is listed once it has ended.
 #[derive(Clone, Debug, Deserialize)]
@@ -42,6 +56,9 @@ pub struct Call {
     /// The body of the operator's DELETEs and PATCHes.
     #[serde(rename = "requestObject", default)]
     pub body: Value,
+    /// When it came in, in RFC 3339.
+    #[serde(rename = "requestReceivedTimestamp", default)]
+    pub received: String,
     user: User,
 }
 
@@ -89,10 +106,9 @@ pub(crate) fn paths(dir: &Path) -> (PathBuf, PathBuf) {
 }
 
 /// Writes the policy.
-pub(crate) fn write_policy(dir: &Path) -> Result<()> {
-    let (policy, _) = paths(dir);
-    let text = POLICY.replace("${OPERATOR}", Identity::Operator.user());
-    std::fs::write(&policy, text).with_context(|| format!("cannot write {}", policy.display()))
+pub(crate) fn write_policy(dir: &Path, policy: Policy) -> Result<()> {
+    let (path, _) = paths(dir);
+    std::fs::write(&path, policy.text()).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The calls of an identity so far, oldest first.
@@ -114,14 +130,17 @@ impl Tail {
         Self { log: paths(dir).1, id, offset: 0 }
     }
 
+    /// Passes over the calls up to now.
+    pub fn skip(&mut self) -> Result<()> {
+        let meta = std::fs::metadata(&self.log).with_context(|| format!("cannot look at {}", self.log.display()))?;
+        self.offset = meta.len();
+        Ok(())
+    }
+
     /// The calls since the last time, oldest first.
     pub fn read(&mut self) -> Result<Vec<Call>> {
         let told = || format!("cannot read {}", self.log.display());
         let mut file = File::open(&self.log).with_context(told)?;
-        // The API server begins a new file when this one is large.
-        if file.metadata().with_context(told)?.len() < self.offset {
-            self.offset = 0;
-        }
         file.seek(SeekFrom::Start(self.offset)).with_context(told)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).with_context(told)?;

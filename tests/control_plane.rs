@@ -39,7 +39,7 @@ const START: Duration = Duration::from_secs(60);
 /// What a control plane is like.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Nodes that kwok plays.
+    /// Nodes that kwok plays. With none there is no scheduler either: who brings nodes binds the pods too.
     pub nodes: usize,
     /// How long a pod runs before it is ready, unless its annotations say otherwise.
     pub ready_after: Duration,
@@ -49,11 +49,20 @@ pub struct Options {
     pub install: bool,
     /// Whether the built-in StatefulSet controller runs too, to compare with.
     pub built_in: bool,
+    /// What is written down of the calls.
+    pub audit: audit::Policy,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { nodes: 5, ready_after: Duration::ZERO, stop_after: Duration::ZERO, install: true, built_in: false }
+        Self {
+            nodes: 5,
+            ready_after: Duration::ZERO,
+            stop_after: Duration::ZERO,
+            install: true,
+            built_in: false,
+            audit: audit::Policy::default(),
+        }
     }
 }
 
@@ -83,7 +92,7 @@ impl ControlPlane {
     pub async fn start(options: Options) -> Result<Self> {
         let binaries = binaries::folder().await?;
         let scratch = Scratch::new()?;
-        let servers = start_servers(scratch.path(), binaries).await.map_err(not_started)?;
+        let servers = start_servers(scratch.path(), binaries, options.audit).await.map_err(not_started)?;
         let started = Self {
             components: Mutex::default(),
             apiserver: Mutex::new(servers.apiserver),
@@ -114,14 +123,7 @@ impl ControlPlane {
     }
 
     fn start_components(&self, certs: &Certs, options: &Options) -> Result<()> {
-        let dir = self.scratch.path();
-        let config = dir.join("kwok.yaml");
-        let pace = Pace { ready_after: options.ready_after, stop_after: options.stop_after };
-        std::fs::write(&config, kwok::config(pace)).context("cannot write kwok's configuration")?;
-
-        let kubeconfig = |id| flag("kubeconfig", self.kubeconfig(id));
         let mut controller_manager = vec![
-            kubeconfig(Identity::ControllerManager),
             "--leader-elect=false".into(),
             "--secure-port=0".into(),
             "--use-service-account-credentials=false".into(),
@@ -131,36 +133,53 @@ impl ControlPlane {
             "--allocate-node-cidrs=false".into(),
             // A test that waits for an autoscaler would wait for its 15 s.
             "--horizontal-pod-autoscaler-sync-period=1s".into(),
+            // Its limits are for clusters; here they would only make everything slow.
+            "--kube-api-qps=1000".into(),
+            "--kube-api-burst=2000".into(),
         ];
         // The first would want leases of nodes that a test plays itself; the others want cluster-wide keys and addresses.
         let mut controllers = "*,-node-lifecycle-controller,-node-ipam-controller,\
                                -certificatesigningrequest-signing-controller"
             .to_owned();
-        if options.built_in {
-            // Its limits are for clusters; here they would only make the comparison slow.
-            controller_manager.extend(["--kube-api-qps=1000".into(), "--kube-api-burst=2000".into()]);
-        } else {
+        if !options.built_in {
             controllers.push_str(",-statefulset-controller");
         }
         controller_manager.push(flag("controllers", controllers));
-        self.start_component("kube-controller-manager", controller_manager)?;
+        self.start_component("kube-controller-manager", Identity::ControllerManager, controller_manager)?;
+        if options.nodes == 0 {
+            return Ok(());
+        }
         self.start_component(
             "kube-scheduler",
+            Identity::Scheduler,
             [
-                kubeconfig(Identity::Scheduler),
                 flag("authentication-kubeconfig", self.kubeconfig(Identity::Scheduler)),
                 flag("authorization-kubeconfig", self.kubeconfig(Identity::Scheduler)),
                 "--leader-elect=false".into(),
                 "--secure-port=0".into(),
             ],
         )?;
-        self.start_component("kwok", [kubeconfig(Identity::Kwok), flag("config", config)])
+        let config = self.dir().join("kwok.yaml");
+        let pace = Pace { ready_after: options.ready_after, stop_after: options.stop_after };
+        std::fs::write(&config, kwok::config(pace)).context("cannot write kwok's configuration")?;
+        self.start_component("kwok", Identity::Kwok, [flag("config", config)])
     }
 
-    fn start_component(&self, name: &str, args: impl IntoIterator<Item = OsString>) -> Result<()> {
-        let process = Process::start(name, &self.binaries.join(name), args, self.log(name))?;
+    fn start_component(&self, name: &str, id: Identity, args: impl IntoIterator<Item = OsString>) -> Result<()> {
+        let process = self.start_program(name, id, args)?;
         lock(&self.components).push(process);
         Ok(())
+    }
+
+    /// Starts one more of Kubernetes' programs with the kubeconfig of an identity, after whom its log is named.
+    pub fn start_program(
+        &self,
+        program: &str,
+        id: Identity,
+        args: impl IntoIterator<Item = OsString>,
+    ) -> Result<Process> {
+        let args = std::iter::once(flag("kubeconfig", self.kubeconfig(id))).chain(args);
+        Process::start(program, &self.binaries.join(program), args, self.log(id.name()))
     }
 
     fn apiserver_lives(&self) -> Result<()> {
@@ -273,10 +292,11 @@ impl ControlPlane {
         .await
     }
 
-    /// The pids of all programs that belong to it.
-    pub fn pids(&self) -> Vec<u32> {
-        let mut pids: Vec<u32> = lock(&self.components).iter().map(Process::pid).collect();
-        pids.extend([lock(&self.apiserver).pid(), self.etcd.pid()]);
+    /// Name and pid of all programs that belong to it.
+    pub fn pids(&self) -> Vec<(String, u32)> {
+        let told = |process: &Process| (process.name().to_owned(), process.pid());
+        let mut pids: Vec<_> = lock(&self.components).iter().map(told).collect();
+        pids.extend([told(&lock(&self.apiserver)), told(&self.etcd)]);
         pids
     }
 }
@@ -305,7 +325,7 @@ struct Servers {
     certs: Certs,
 }
 
-async fn start_servers(dir: &Path, binaries: &Path) -> Result<Servers> {
+async fn start_servers(dir: &Path, binaries: &Path, audit: audit::Policy) -> Result<Servers> {
     let [etcd_port, peer_port, port] = ports::free()?;
     let certs = Certs::make(&dir.join("certs"))?;
     let url = format!("https://127.0.0.1:{port}");
@@ -316,7 +336,7 @@ async fn start_servers(dir: &Path, binaries: &Path) -> Result<Servers> {
 
     let store = format!("http://127.0.0.1:{etcd_port}");
     let peer = format!("http://127.0.0.1:{peer_port}");
-    let etcd_args: [OsString; 8] = [
+    let etcd_args: [OsString; 9] = [
         flag("data-dir", dir.join("etcd")),
         flag("listen-client-urls", &store),
         flag("advertise-client-urls", &store),
@@ -325,6 +345,8 @@ async fn start_servers(dir: &Path, binaries: &Path) -> Result<Servers> {
         flag("initial-cluster", format!("default={peer}")),
         // The data dies with the test: a crash of the machine may take it.
         "--unsafe-no-fsync".into(),
+        // Old versions of 10,000 pods fill the usual 2 GiB before they are compacted.
+        "--quota-backend-bytes=6442450944".into(),
         "--log-level=warn".into(),
     ];
     let mut etcd = Process::start("etcd", &binaries.join("etcd"), etcd_args, log("etcd"))?;
@@ -335,7 +357,7 @@ async fn start_servers(dir: &Path, binaries: &Path) -> Result<Servers> {
     })
     .await?;
 
-    audit::write_policy(dir)?;
+    audit::write_policy(dir, audit)?;
     let (audit_policy, audit_log) = audit::paths(dir);
     let apiserver_args = vec![
         flag("etcd-servers", &store),
@@ -359,8 +381,12 @@ async fn start_servers(dir: &Path, binaries: &Path) -> Result<Servers> {
         "--enable-admission-plugins=OwnerReferencesPermissionEnforcement".into(),
         // The tests are the only load, and a queue would only add noise to their times.
         "--enable-priority-and-fairness=false".into(),
+        "--max-requests-inflight=0".into(),
+        "--max-mutating-requests-inflight=0".into(),
         flag("audit-policy-file", audit_policy),
         flag("audit-log-path", audit_log),
+        // One file, however long.
+        "--audit-log-maxsize=0".into(),
     ];
     let apiserver =
         Process::start("kube-apiserver", &binaries.join("kube-apiserver"), &apiserver_args, log("kube-apiserver"))?;

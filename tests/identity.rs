@@ -15,6 +15,9 @@ pub enum Identity {
     Operator,
     /// kube-controller-manager.
     ControllerManager,
+    /// The built-in StatefulSet controller where it runs in a process of its own, with the permissions that Kubernetes
+    /// itself grants to it.
+    BuiltIn,
     /// kube-scheduler, with the permissions that Kubernetes itself grants to it.
     Scheduler,
     /// kwok, which plays the kubelets.
@@ -23,11 +26,12 @@ pub enum Identity {
 
 impl Identity {
     /// Every one of them.
-    pub const ALL: [Identity; 6] = [
+    pub const ALL: [Identity; 7] = [
         Identity::Admin,
         Identity::Tests,
         Identity::Operator,
         Identity::ControllerManager,
+        Identity::BuiltIn,
         Identity::Scheduler,
         Identity::Kwok,
     ];
@@ -39,6 +43,7 @@ impl Identity {
             Identity::Tests => "tests",
             Identity::Operator => "operator",
             Identity::ControllerManager => "kube-controller-manager",
+            Identity::BuiltIn => "statefulset-controller",
             Identity::Scheduler => "kube-scheduler",
             Identity::Kwok => "kwok",
         }
@@ -49,6 +54,7 @@ impl Identity {
         match self {
             Identity::Operator => "system:serviceaccount:ordinal-system:ordinal",
             Identity::ControllerManager => "system:kube-controller-manager",
+            Identity::BuiltIn => "system:serviceaccount:kube-system:statefulset-controller",
             Identity::Scheduler => "system:kube-scheduler",
             other => other.name(),
         }
@@ -57,6 +63,7 @@ impl Identity {
     fn groups(self) -> &'static str {
         match self {
             Identity::Operator => "system:serviceaccounts,system:serviceaccounts:ordinal-system",
+            Identity::BuiltIn => "system:serviceaccounts,system:serviceaccounts:kube-system",
             Identity::Scheduler => "",
             // Its controllers share one user here; in a cluster each has a service account of its own.
             Identity::ControllerManager | Identity::Admin | Identity::Tests | Identity::Kwok => "system:masters",

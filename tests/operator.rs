@@ -21,6 +21,7 @@ use crate::{
     kubectl::Output,
     ports, probe,
     process::{Process, Signal},
+    usage::Usage,
     wait::{Look, eventually},
 };
 
@@ -162,10 +163,7 @@ impl Operator {
 
     /// Resident memory in KiB (Linux).
     pub fn resident_kib(&self) -> Result<u64> {
-        let path = format!("/proc/{}/status", self.pid());
-        let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        line.trim().trim_end_matches(" kB").parse().with_context(|| format!("VmRSS is {line:?}"))
+        Ok(Usage::of(self.pid())?.resident_kib)
     }
 
     fn process(&self) -> MutexGuard<'_, Process> {

@@ -12,7 +12,7 @@ async fn main() -> Outcome {
         Some("hold") => {
             let options = Options { nodes: 1, install: false, ..Options::default() };
             let control_plane = ControlPlane::start(options).await?;
-            let pids: Vec<String> = control_plane.pids().iter().map(u32::to_string).collect();
+            let pids: Vec<String> = control_plane.pids().iter().map(|(_, pid)| pid.to_string()).collect();
             println!("{}|{}", control_plane.dir().display(), pids.join(","));
             std::future::pending().await
         }

@@ -1,0 +1,80 @@
+//! So many pods that memory and cold start tell.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use k8s_openapi::jiff::Timestamp;
+use ordinal_tests::{Look, Namespace, audit::Call, eventually};
+
+use crate::{
+    arena::Arena,
+    contestant::{Contestant, Running},
+    meter::Meter,
+    results::Row,
+    scenario::{Phase, Sets, Task},
+};
+
+/// What a collector of garbage or an allocator gives back, it has given back by then.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// From its start to its first write.
+const START: Duration = Duration::from_secs(60);
+
+/// The rows that are wanted; all of the work is done in any case.
+pub async fn run(
+    arena: &Arena,
+    task: &Task,
+    contestant: Contestant,
+    running: Running,
+    namespace: &Namespace,
+    shape: Sets,
+) -> Result<Vec<Row>> {
+    let settled = async |running: &Running, phase| -> Result<Row> {
+        let meter = Meter::start(arena, contestant, running).await?;
+        tokio::time::sleep(SETTLE).await;
+        meter.read(task.row(phase), 0)
+    };
+    let mut rows = vec![settled(&running, Phase::Nothing).await?];
+    let mut troop = arena.troop(contestant, namespace, "crowd", shape);
+    let mut meter = Meter::start(arena, contestant, &running).await?;
+    troop.create().await?;
+    troop.done().await?;
+    meter.done();
+    let made = meter.finish(task.row(Phase::Made), shape.pods()).await?;
+    tokio::time::sleep(SETTLE).await;
+    let usage = running.usage()?;
+    rows.push(Row { resident_kib: usage.resident_kib, peak_kib: usage.peak_kib, ..made });
+    troop.check().await?;
+
+    // While it is away, something happens that it has to mend.
+    running.stop().await?;
+    let victim = "crowd-0-0";
+    namespace.delete_pod(victim).await?;
+    eventually(START, "the pod is gone", async || {
+        let left = namespace.pods().get_opt(victim).await?;
+        Ok(Look::when(left.is_none(), || "it is there".to_owned()))
+    })
+    .await?;
+    let mut audit = arena.control_plane.tail(contestant.identity());
+    audit.skip()?;
+    let started = Timestamp::now();
+    let running = contestant.start(&arena.control_plane).await?;
+    let mut calls = Vec::new();
+    let written = eventually(START, "the missing pod is created", async || {
+        calls.extend(audit.read()?);
+        let created = calls.iter().find(|call: &&Call| call.verb == "create" && call.object.resource == "pods");
+        Ok(created
+            .map_or_else(|| Look::NotYet(format!("{} calls", calls.len())), |call| Look::Done(call.received.clone())))
+    })
+    .await?;
+    let took = written.parse::<Timestamp>()?.duration_since(started).as_secs_f64();
+    troop.done().await?;
+    let restarted = settled(&running, Phase::Restarted).await?;
+    rows.push(Row { name: task.row(Phase::ColdStart), seconds: Some(took), ..restarted.clone() });
+    rows.push(restarted);
+    troop.delete().await?;
+    running.stop().await?;
+    let wanted = task.rows();
+    rows.retain(|row| wanted.contains(&row.name));
+    Ok(rows)
+}

@@ -1,0 +1,60 @@
+//! Sets are made, left alone, updated, scaled to nothing.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use ordinal_tests::Namespace;
+
+use crate::{
+    arena::Arena,
+    contestant::{Contestant, Running},
+    meter::Meter,
+    results::Row,
+    scenario::{Phase, Sets, Task},
+};
+
+/// Long enough for a lease to be renewed many times, and for a resync that somebody may think of.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// The phases that are wanted, and what they need before them.
+pub async fn run(
+    arena: &Arena,
+    task: &Task,
+    contestant: Contestant,
+    running: Running,
+    namespace: &Namespace,
+    shape: Sets,
+) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    let mut troop = arena.troop(contestant, namespace, "web", shape);
+    for phase in [Phase::Create, Phase::Idle, Phase::Update, Phase::ScaleDown] {
+        if phase != Phase::Create && !task.wants(phase) {
+            continue;
+        }
+        let mut meter = Meter::start(arena, contestant, &running).await?;
+        let pods = match phase {
+            Phase::Idle => {
+                tokio::time::sleep(IDLE).await;
+                0
+            }
+            change => {
+                match change {
+                    Phase::Create => troop.create().await?,
+                    Phase::Update => troop.update().await?,
+                    _ => troop.scale(0).await?,
+                }
+                troop.done().await?;
+                meter.done();
+                shape.pods()
+            }
+        };
+        let row = if pods == 0 { meter.read(task.row(phase), 0)? } else { meter.finish(task.row(phase), pods).await? };
+        troop.check().await?;
+        if task.wants(phase) {
+            rows.push(row);
+        }
+    }
+    troop.delete().await?;
+    running.stop().await?;
+    Ok(rows)
+}
