@@ -35,6 +35,7 @@ live-one: control-plane ## One live test, by any part of its name: make live-one
 
 bench: control-plane ## Beside the built-in controller: time, calls, CPU, memory; a part: ARGS="--only create-10x100 --repetitions 1"
 	@$(CARGO) run --quiet --locked --release --package ordinal-tests --bin bench -- $(ARGS)
+	@$(if $(ARGS),,$(MAKE) --no-print-directory bench-plan)
 
 bench-plan: ## What plan() costs, by situation and number of pods
 	$(CARGO) bench --locked --package ordinal-sim --bench plan
