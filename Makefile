@@ -13,14 +13,14 @@ demo: control-plane ## Tour of a living set; KUBECONFIG=… on the command line 
 	@$(CARGO) build --locked --package ordinal --package ordinal-tests --bins
 	@$(CARGO) run --quiet --locked --package ordinal-tests --bin demo --$(if $(filter command line,$(origin KUBECONFIG)), --kubeconfig $(KUBECONFIG))
 
-test: unit vectors live campaign ## All tests, but those that take minutes more: parity, exhaustive
+test: unit vectors live parity campaign ## All tests; make exhaustive takes a minute more
 
 unit: ## Tests without a cluster, in seconds
 	$(CARGO) test --locked --workspace --lib --bins
 	$(CARGO) test --locked --package ordinal-plan --test rules
 	$(CARGO) test --locked --package ordinal-api --features schema
 
-exhaustive: ## Every interleaving of sets of up to 3 replicas, minutes; make unit has a part of it
+exhaustive: ## Every interleaving of sets of up to 3 replicas; make unit has a part of it
 	EXHAUSTIVE=1 $(CARGO) test --locked --package ordinal-sim every_interleaving -- --nocapture
 
 vectors: ## Decisions of the built-in controller against the planner's; VECTORS=file takes another file

@@ -4,6 +4,7 @@
 //! Not kube's `Recorder`: that one takes two events for the same when only their notes differ, and then shows the first
 //! note for ever, so that a quota's refusal would stand where a webhook's is meant.
 
+use crate::gather::{Deed, Gather, Thing, ranges};
 use k8s_openapi::{
     api::{
         core::v1::ObjectReference,
@@ -19,23 +20,20 @@ use kube::{
 use ordinal_plan::snapshot::{SET_API_VERSION, SET_KIND};
 use serde_json::json;
 use std::{
-    collections::{HashMap, VecDeque},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    collections::{BTreeSet, HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::{
     sync::Notify,
-    time::{Instant, timeout},
+    time::{Instant, timeout, timeout_at},
 };
 use tracing::debug;
 
 /// A slow start of 500 pods with a claim each, twice over; more at a time tells nobody more.
 const QUEUE: usize = 2_000;
 
-/// So many events of one set at once, and one more every ten seconds: a set that goes on about something must not drown
+/// So many warnings of one set at once, and one more every ten seconds: a set that goes on about something must not drown
 /// the others. The native 25 would hide pods of a set that a person still looks through.
 const BURST: f64 = 100.0;
 const REFILL: Duration = Duration::from_secs(10);
@@ -47,7 +45,7 @@ const SAME: Duration = Duration::from_secs(360);
 const LONGEST_NOTE: usize = 1_024;
 
 /// What an event is about.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Subject {
     /// `metadata.namespace` of the set
     pub namespace: String,
@@ -62,24 +60,39 @@ pub struct Subject {
 pub struct Events(Arc<Queue>);
 
 struct Queue {
-    waiting: Mutex<VecDeque<Event>>,
+    state: Mutex<State>,
     bell: Notify,
-    busy: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Event>,
+    gather: Gather,
+    /// One is being published.
+    busy: bool,
+    /// Nothing is kept back any more.
+    closing: bool,
 }
 
 impl Events {
     /// Publishes in the background, one at a time and in order.
     pub fn spawn(client: Client, identity: &str) -> Self {
-        let queue = Arc::new(Queue { waiting: Mutex::default(), bell: Notify::new(), busy: AtomicBool::new(false) });
+        let queue = Arc::new(Queue { state: Mutex::default(), bell: Notify::new() });
         let events = Self(queue.clone());
         let mut publisher =
             Publisher { client, identity: identity.to_owned(), known: HashMap::new(), sets: HashMap::new() };
         tokio::spawn(async move {
             loop {
-                let next = queue.next();
-                let Some(event) = next else {
-                    queue.bell.notified().await;
-                    continue;
+                let event = match queue.next() {
+                    Next::Event(event) => *event,
+                    Next::At(due) => {
+                        let _ = timeout_at(due, queue.bell.notified()).await;
+                        continue;
+                    }
+                    Next::Nothing => {
+                        queue.bell.notified().await;
+                        continue;
+                    }
                 };
                 match timeout(Duration::from_secs(10), publisher.publish(event)).await {
                     Ok(Ok(())) => {}
@@ -91,56 +104,92 @@ impl Events {
         events
     }
 
-    /// Something went well. `pod` or claim: what it was done to.
+    /// Something went well.
     pub fn normal(&self, set: &Subject, reason: &str, action: &str, target: Option<Target<'_>>, note: String) {
-        self.push("Normal", set, reason, action, target, note);
+        self.push(event("Normal", set, reason, action, target, note));
     }
 
     /// Something went wrong.
     pub fn warning(&self, set: &Subject, reason: &str, action: &str, target: Option<Target<'_>>, note: String) {
-        self.push("Warning", set, reason, action, target, note);
+        self.push(event("Warning", set, reason, action, target, note));
+    }
+
+    /// Something of which there may be many went well; `note` is for the case that it is told alone.
+    pub fn done(&self, deed: Deed, name: &str, amid: bool, note: String) {
+        let alone = done(&deed, Some(name), note);
+        if self.0.lock().gather.add(deed, name, amid, Instant::now()) {
+            self.push(alone);
+        } else {
+            // It may be due before what is waited for.
+            self.0.bell.notify_one();
+        }
     }
 
     /// Waits until all that was dropped here has been published, for a graceful end.
     pub async fn flush(&self) {
-        while self.0.busy.load(Ordering::SeqCst) || !self.0.lock().is_empty() {
+        self.0.lock().closing = true;
+        self.0.bell.notify_one();
+        while !self.0.lock().is_done() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
-    fn push(&self, type_: &str, set: &Subject, reason: &str, action: &str, target: Option<Target<'_>>, note: String) {
-        let about = ObjectReference {
-            api_version: Some(SET_API_VERSION.into()),
-            kind: Some(SET_KIND.into()),
-            namespace: Some(set.namespace.clone()),
-            name: Some(set.name.clone()),
-            uid: Some(set.uid.clone()),
-            ..ObjectReference::default()
-        };
-        let related = target.map(|target| ObjectReference {
-            api_version: Some("v1".into()),
-            kind: Some(target.kind.into()),
-            namespace: Some(set.namespace.clone()),
-            name: Some(target.name.into()),
-            ..ObjectReference::default()
-        });
-        let event = Event {
-            type_: Some(type_.into()),
-            reason: Some(reason.into()),
-            action: Some(action.into()),
-            note: Some(cut(note)),
-            regarding: Some(about),
-            related,
-            event_time: Some(MicroTime(Timestamp::now())),
-            ..Event::default()
-        };
-        let mut waiting = self.0.lock();
-        if waiting.len() < QUEUE {
-            waiting.push_back(event);
+    fn push(&self, event: Event) {
+        let mut state = self.0.lock();
+        if state.waiting.len() < QUEUE {
+            state.waiting.push_back(event);
         }
-        drop(waiting);
+        drop(state);
         self.0.bell.notify_one();
     }
+}
+
+fn event(type_: &str, set: &Subject, reason: &str, action: &str, target: Option<Target<'_>>, note: String) -> Event {
+    let about = ObjectReference {
+        api_version: Some(SET_API_VERSION.into()),
+        kind: Some(SET_KIND.into()),
+        namespace: Some(set.namespace.clone()),
+        name: Some(set.name.clone()),
+        uid: Some(set.uid.clone()),
+        ..ObjectReference::default()
+    };
+    let related = target.map(|target| ObjectReference {
+        api_version: Some("v1".into()),
+        kind: Some(target.kind.into()),
+        namespace: Some(set.namespace.clone()),
+        name: Some(target.name.into()),
+        ..ObjectReference::default()
+    });
+    Event {
+        type_: Some(type_.into()),
+        reason: Some(reason.into()),
+        action: Some(action.into()),
+        note: Some(cut(note)),
+        regarding: Some(about),
+        related,
+        event_time: Some(MicroTime(Timestamp::now())),
+        ..Event::default()
+    }
+}
+
+/// The event of a deed, done to one object or to several.
+fn done(deed: &Deed, name: Option<&str>, note: String) -> Event {
+    let kind = match deed.thing {
+        Thing::Pod => "Pod",
+        Thing::Claim => "PersistentVolumeClaim",
+    };
+    let target = name.map(|name| Target { kind, name });
+    event("Normal", &deed.set, &format!("Successful{}", deed.verb), deed.verb, target, note)
+}
+
+/// The note for several, in the words of one.
+fn together(deed: &Deed, names: &BTreeSet<String>) -> String {
+    let (things, well) = match deed.thing {
+        Thing::Pod => ("Pod", "successful"),
+        Thing::Claim => ("Claim", "success"),
+    };
+    let plural = if names.len() == 1 { "" } else { "s" };
+    format!("{} {things}{plural} {} in OrdinalSet {} {well}", deed.verb, ranges(names), deed.set.name)
 }
 
 /// Writes events, each new one once and a repeated one as a count.
@@ -167,7 +216,9 @@ impl Publisher {
         let (namespace, uid) = (about.namespace.unwrap_or_default(), about.uid.unwrap_or_default());
         self.known.retain(|_, published| published.at.elapsed() < SAME);
         self.sets.retain(|_, bucket| !bucket.is_full());
-        if !self.sets.entry(uid.clone()).or_default().take() {
+        // Successes have a pace of their own.
+        let may_drown = event.type_.as_deref() == Some("Warning");
+        if may_drown && !self.sets.entry(uid.clone()).or_default().take() {
             return Ok(());
         }
         let api = Api::<Event>::namespaced(self.client.clone(), &namespace);
@@ -233,17 +284,43 @@ pub struct Target<'a> {
     pub name: &'a str,
 }
 
+/// What the publisher does next.
+enum Next {
+    Event(Box<Event>),
+    /// It looks again then.
+    At(Instant),
+    Nothing,
+}
+
 impl Queue {
     /// The oldest event; from then on the publisher counts as busy until it asks again.
-    fn next(&self) -> Option<Event> {
-        let mut waiting = self.lock();
-        let next = waiting.pop_front();
-        self.busy.store(next.is_some(), Ordering::SeqCst);
-        next
+    fn next(&self) -> Next {
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        if state.waiting.is_empty() {
+            let due = state.gather.due(Instant::now(), state.closing);
+            state.waiting.extend(due.into_iter().map(|(deed, names)| {
+                let only = names.first().filter(|_| names.len() == 1).map(String::as_str);
+                done(&deed, only, together(&deed, &names))
+            }));
+        }
+        let next = state.waiting.pop_front();
+        state.busy = next.is_some();
+        match (next, state.gather.next_due()) {
+            (Some(event), _) => Next::Event(Box::new(event)),
+            (None, Some(due)) => Next::At(due),
+            (None, None) => Next::Nothing,
+        }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Event>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_done(&self) -> bool {
+        !self.busy && self.waiting.is_empty() && self.gather.is_told()
     }
 }
 

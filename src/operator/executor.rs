@@ -5,6 +5,7 @@ use crate::{
     answer::call,
     collect::Caches,
     events::{Events, Subject, Target},
+    gather::{Deed, Thing},
     outcome::Failure,
 };
 use futures::future::join_all;
@@ -27,6 +28,9 @@ use ordinal_plan::{
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::info;
+
+/// A pass that does more than this tells its successes together.
+const MANY: usize = 10;
 
 /// Who wrote, in managedFields.
 const FIELD_MANAGER: &str = "ordinal";
@@ -63,7 +67,8 @@ impl Executor {
     /// Carries out the stages of a plan, in their order, up to the first that fails; history is cut after a failure too, if
     /// only it was clear what is in use (S-3.10).
     pub async fn execute(&self, set: &Set, plan: &Plan) -> Report {
-        let pass = Pass { executor: self, set, plan, subject: subject(set), report: Mutex::default() };
+        let amid = plan.actions().nth(MANY).is_some();
+        let pass = Pass { executor: self, set, plan, amid, subject: subject(set), report: Mutex::default() };
         for claim in &plan.conflicting_claims {
             pass.warn("ConflictingController", "Update", Some(claim_target(claim)), conflicting(claim));
         }
@@ -104,6 +109,8 @@ struct Pass<'a> {
     executor: &'a Executor,
     set: &'a Set,
     plan: &'a Plan,
+    /// Each action is one of many.
+    amid: bool,
     subject: Subject,
     report: Mutex<Report>,
 }
@@ -272,7 +279,8 @@ impl Pass<'_> {
             Action::DeletePod { name, .. } => self.pod_done("Delete", name),
             Action::CreateClaim { name, pod, .. } => {
                 let note = format!("Create Claim {name} Pod {pod} in OrdinalSet {set} success");
-                self.tell("SuccessfulCreate", "Create", Some(claim_target(name)), note);
+                let deed = Deed { set: self.subject.clone(), verb: "Create", thing: Thing::Claim };
+                self.executor.events.done(deed, name, self.amid, note);
             }
             Action::CreateService { name } | Action::UpdateService { name, .. } => {
                 let verb = service_verb(action);
@@ -321,7 +329,7 @@ impl Pass<'_> {
 
     fn pod_done(&self, verb: &'static str, name: &str) {
         let note = format!("{verb} Pod {name} in OrdinalSet {} successful", self.set.name);
-        self.tell(&format!("Successful{verb}"), verb, Some(Target { kind: "Pod", name }), note);
+        self.executor.events.done(Deed { set: self.subject.clone(), verb, thing: Thing::Pod }, name, self.amid, note);
     }
 
     fn pod_failed(&self, verb: &'static str, name: &str, why: &str) {

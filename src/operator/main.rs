@@ -13,6 +13,7 @@ mod config;
 mod controller;
 mod events;
 mod executor;
+mod gather;
 mod kinds;
 mod leader;
 mod metrics;
