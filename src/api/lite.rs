@@ -3,19 +3,48 @@
 
 use k8s_openapi::{
     api::{apps::v1 as apps, core::v1 as core},
-    apimachinery::pkg::apis::meta::v1::Time,
+    apimachinery::pkg::apis::meta::v1::{OwnerReference, Time},
 };
 use kube::{Resource, core::ObjectMeta};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// `managedFields` alone is larger than all that is looked at.
+fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+    #[derive(Deserialize, Default)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Metadata {
+        namespace: Option<String>,
+        name: Option<String>,
+        uid: Option<String>,
+        resource_version: Option<String>,
+        labels: Option<BTreeMap<String, String>>,
+        owner_references: Option<Vec<OwnerReference>>,
+        creation_timestamp: Option<Time>,
+        deletion_timestamp: Option<Time>,
+    }
+    let seen = Metadata::deserialize(deserializer)?;
+    Ok(ObjectMeta {
+        namespace: seen.namespace,
+        name: seen.name,
+        uid: seen.uid,
+        resource_version: seen.resource_version,
+        labels: seen.labels,
+        owner_references: seen.owner_references,
+        creation_timestamp: seen.creation_timestamp,
+        deletion_timestamp: seen.deletion_timestamp,
+        ..ObjectMeta::default()
+    })
+}
 
 /// A Pod.
 #[derive(Resource, Deserialize, Clone, Debug, Default)]
 #[resource(inherit = "core::Pod")]
 #[serde(default)]
 pub struct Pod {
-    /// As usual.
+    /// As usual, less what nobody here looks at.
+    #[serde(deserialize_with = "metadata")]
     pub metadata: ObjectMeta,
     /// Its volumes.
     pub spec: PodSpec,
@@ -114,7 +143,8 @@ pub struct Waiting {
 #[resource(inherit = "core::PersistentVolumeClaim")]
 #[serde(default)]
 pub struct Claim {
-    /// As usual.
+    /// As usual, less what nobody here looks at.
+    #[serde(deserialize_with = "metadata")]
     pub metadata: ObjectMeta,
     /// Whether it is bound.
     pub status: ClaimStatus,
@@ -133,7 +163,8 @@ pub struct ClaimStatus {
 #[resource(inherit = "apps::ControllerRevision")]
 #[serde(default)]
 pub struct Revision {
-    /// As usual.
+    /// As usual, less what nobody here looks at.
+    #[serde(deserialize_with = "metadata")]
     pub metadata: ObjectMeta,
     /// What it records (S-3.1).
     pub data: Value,
@@ -146,7 +177,8 @@ pub struct Revision {
 #[resource(inherit = "core::Service")]
 #[serde(default)]
 pub struct Service {
-    /// As usual.
+    /// As usual, less what nobody here looks at.
+    #[serde(deserialize_with = "metadata")]
     pub metadata: ObjectMeta,
     /// What O-9 judges.
     pub spec: ServiceSpec,
