@@ -54,7 +54,7 @@ impl Arena {
         let shape = Sets { count: 1, replicas: 1, parallel: true, claim: false };
         let mut troop = self.troop(contestant, namespace, "warm", shape);
         troop.create().await?;
-        troop.done().await?;
+        troop.done(&running).await?;
         troop.delete().await?;
         Ok(running)
     }

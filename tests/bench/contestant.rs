@@ -1,6 +1,6 @@
 //! The two that are compared, as processes.
 
-use std::{ffi::OsString, fmt, time::Duration};
+use std::{ffi::OsString, fmt, path::PathBuf, time::Duration};
 
 use anyhow::Result;
 use ordinal_tests::{ControlPlane, Identity, Operator, OperatorOptions, Usage, process::Process, twins::Kind};
@@ -35,7 +35,7 @@ impl Contestant {
         }
     }
 
-    /// Starts its process, and does not wait until it works.
+    /// Starts its process, and does not wait until it works. Neither has a lease to hold.
     pub async fn start(self, control_plane: &ControlPlane) -> Result<Running> {
         Ok(match self.kind {
             Kind::Native => {
@@ -54,10 +54,11 @@ impl Contestant {
                 Running::BuiltIn(control_plane.start_program("kube-controller-manager", self.identity(), args)?)
             }
             Kind::Ours => {
-                let args = match self.limits {
-                    Limits::Off => Vec::new(),
-                    Limits::Default => vec!["--qps=20".to_owned(), "--burst=30".to_owned()],
+                let limits: &[&str] = match self.limits {
+                    Limits::Off => &[],
+                    Limits::Default => &["--qps=20", "--burst=30"],
                 };
+                let args = limits.iter().chain(&["--leader-elect=false"]).map(|arg| (*arg).to_owned()).collect();
                 let options = OperatorOptions { args, wait_ready: false, release: true, ..OperatorOptions::default() };
                 Running::Ordinal(Operator::start(control_plane, options).await?)
             }
@@ -99,6 +100,14 @@ impl Running {
     /// What it has used so far.
     pub fn usage(&self) -> Result<Usage> {
         Usage::of(self.pid())
+    }
+
+    /// Returns when it has ended by itself, which it should not.
+    pub async fn ended(&self) {
+        let process = PathBuf::from(format!("/proc/{}", self.pid()));
+        while process.exists() {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
     }
 
     /// Stops it as a cluster would.

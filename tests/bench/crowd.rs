@@ -9,8 +9,8 @@ use ordinal_tests::{Look, Namespace, audit::Call, eventually};
 use crate::{
     arena::Arena,
     contestant::{Contestant, Running},
-    meter::Meter,
-    results::Row,
+    meter::{CONTESTANT, Meter},
+    results::{Cost, Row},
     scenario::{Phase, Sets, Task},
 };
 
@@ -38,7 +38,7 @@ pub async fn run(
     let mut troop = arena.troop(contestant, namespace, "crowd", shape);
     let mut meter = Meter::start(arena, contestant, &running).await?;
     troop.create().await?;
-    troop.done().await?;
+    troop.done(&running).await?;
     meter.done();
     let made = meter.finish(task.row(Phase::Made), shape.pods()).await?;
     tokio::time::sleep(SETTLE).await;
@@ -68,9 +68,13 @@ pub async fn run(
     })
     .await?;
     let took = written.parse::<Timestamp>()?.duration_since(started).as_secs_f64();
-    troop.done().await?;
+    troop.done(&running).await?;
     let restarted = settled(&running, Phase::Restarted).await?;
-    rows.push(Row { name: task.row(Phase::ColdStart), seconds: Some(took), ..restarted.clone() });
+    calls.extend(audit.read()?);
+    // From the start of its process on.
+    let cpu = [(CONTESTANT.to_owned(), running.usage()?.cpu.as_secs_f64())].into();
+    let (name, cost) = (task.row(Phase::ColdStart), Cost::of(&calls));
+    rows.push(Row { name, seconds: Some(took), cost, cpu, ..restarted.clone() });
     rows.push(restarted);
     troop.delete().await?;
     running.stop().await?;

@@ -43,26 +43,12 @@ pub async fn run(
     let mut big = arena.troop(contestant, namespace, "big", shape(0));
     small.create().await?;
     big.create().await?;
-    small.done().await?;
-    big.done().await?;
+    small.done(&running).await?;
+    big.done(&running).await?;
     let mut victim = Victim::watch(namespace);
     let meter = Meter::start(arena, contestant, &running).await?;
     big.scale(pods).await?;
-    let grown = async {
-        let grown = big.done().await;
-        (grown, Instant::now())
-    };
-    let mut grown = std::pin::pin!(grown);
-    let mut waits = Vec::new();
-    loop {
-        tokio::select! {
-            biased;
-            (done, _) = &mut grown => { done?; break }
-            () = tokio::time::sleep(PAUSE) => {}
-        }
-        // The first loss counts even if the growth is over before it is mended.
-        waits.push(victim.lose(namespace).await?.as_secs_f64());
-    }
+    let waits = victim.lose_while(namespace, big.done(&running)).await?;
     let row = meter.finish(task.row(Phase::Repair), pods).await?;
     let spread = Spread::of(&waits).context("the growth was over before a pod could be lost")?;
     big.check().await?;
@@ -94,6 +80,18 @@ impl Victim {
             }
         });
         Self { now, task }
+    }
+
+    /// Loses it again and again until `done`; the waits. The last one counts even if it is over only afterwards.
+    async fn lose_while(&mut self, namespace: &Namespace, done: impl Future<Output = Result<()>>) -> Result<Vec<f64>> {
+        let mut done = std::pin::pin!(done);
+        let mut waits = Vec::new();
+        loop {
+            match tokio::time::timeout(PAUSE, &mut done).await {
+                Ok(done) => return done.map(|()| waits),
+                Err(_) => waits.push(self.lose(namespace).await?.as_secs_f64()),
+            }
+        }
     }
 
     /// Deletes it; how long until its successor is there.

@@ -13,7 +13,7 @@ use crate::{
     scenario::{Phase, Sets, Task},
 };
 
-/// Long enough for a lease to be renewed many times, and for a resync that somebody may think of.
+/// Long enough for whatever somebody does every few seconds.
 const IDLE: Duration = Duration::from_secs(30);
 
 /// The phases that are wanted, and what they need before them.
@@ -43,8 +43,10 @@ pub async fn run(
                     Phase::Update => troop.update().await?,
                     _ => troop.scale(0).await?,
                 }
-                troop.done().await?;
+                troop.done(&running).await?;
                 meter.done();
+                // Otherwise the slower of the two would be charged with more of it.
+                troop.bound().await?;
                 shape.pods()
             }
         };

@@ -27,7 +27,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 use clap::Parser;
-use ordinal_tests::twins::Kind;
+use ordinal_tests::{scratch::kept_note, twins::Kind};
 
 use arena::Arena;
 use contestant::Contestant;
@@ -89,7 +89,20 @@ async fn run(args: Args) -> Result<()> {
     println!("{}; about {} in all", machine::describe(), minutes(estimate(&tasks, repetitions)));
     let arena = Arena::open(args.kwok).await?;
     let mut results = Results::new(repetitions, args.kwok)?;
-    let runs: Vec<_> = tasks.iter().flat_map(|task| turns(task, repetitions)).collect();
+    let measured = measure(&arena, &tasks, &mut results).await;
+    // As long as the control plane is there, its logs can be kept.
+    measured.map_err(|error| error.context(kept_note()))?;
+    drop(arena);
+    println!();
+    table::print(&results);
+    let folder = results.save()?;
+    plot::draw(&results, &folder.join("results.svg"))?;
+    println!("\nin {}: results.json, results.svg", folder.display());
+    Ok(())
+}
+
+async fn measure(arena: &Arena, tasks: &[Task], results: &mut Results) -> Result<()> {
+    let runs: Vec<_> = tasks.iter().flat_map(|task| turns(task, results.repetitions)).collect();
     for (number, (task, repetition, kind)) in runs.iter().enumerate() {
         let started = Instant::now();
         let contestant = Contestant { kind: *kind, limits: task.scenario.limits };
@@ -100,12 +113,6 @@ async fn run(args: Args) -> Result<()> {
         // After every run: one that fails after hours must not take the others with it.
         results.save()?;
     }
-    drop(arena);
-    println!();
-    table::print(&results);
-    let folder = results.save()?;
-    plot::draw(&results, &folder.join("results.svg"))?;
-    println!("\nin {}: results.json, results.svg", folder.display());
     Ok(())
 }
 

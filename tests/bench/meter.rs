@@ -139,7 +139,7 @@ impl<'a> Meter<'a> {
     }
 }
 
-/// What is not done for any set: the lease, and watches that were renewed.
+/// What is not done for any set: watches that were renewed.
 pub fn is_upkeep(call: &Call) -> bool {
-    call.verb == "watch" || call.object.resource == "leases"
+    call.verb == "watch"
 }

@@ -71,7 +71,7 @@ pub struct Cost {
     pub events: BTreeMap<String, u32>,
     /// By verb, resource and status code: what was not answered well.
     pub errors: BTreeMap<String, u32>,
-    /// The lease, and watches that were renewed: in no sum.
+    /// Watches that were renewed: in no sum.
     pub upkeep: u32,
 }
 

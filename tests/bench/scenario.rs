@@ -105,11 +105,11 @@ const fn life(name: &'static str, sets: Sets, seconds: u64) -> Scenario {
 
 const MATRIX: &[Scenario] = &[
     life("1x100-ordered", Sets::ordered(1, 100), 60),
-    life("10x100-parallel", Sets::parallel(10, 100), 90),
-    life("100x10-ordered", Sets::ordered(100, 10), 90),
-    life("1x1000-parallel", Sets::parallel(1, 1000), 120),
+    life("10x100-parallel", Sets::parallel(10, 100), 75),
+    life("100x10-ordered", Sets::ordered(100, 10), 80),
+    life("1x1000-parallel", Sets::parallel(1, 1000), 110),
     life("500x3-ordered", Sets::ordered(500, 3), 100),
-    life("10x100-parallel-claims", Sets { claim: true, ..Sets::parallel(10, 100) }, 120),
+    life("10x100-parallel-claims", Sets { claim: true, ..Sets::parallel(10, 100) }, 110),
     Scenario {
         name: "10x100-parallel-20qps",
         work: Work::Lifecycle(Sets::parallel(10, 100)),
@@ -123,7 +123,7 @@ const MATRIX: &[Scenario] = &[
         work: Work::Crowd(Sets::parallel(10, 1000)),
         limits: Limits::Off,
         phases: CROWD,
-        seconds: 200,
+        seconds: 130,
     },
     Scenario {
         name: "beside-0-to-2000",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::{
@@ -10,16 +10,20 @@ use kube::{
     api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
     core::PartialObjectMeta,
 };
+use ordinal_api::lite::Claim;
 use ordinal_tests::{Look, Namespace, eventually, twins::Kind};
 use serde_json::{Value, json};
 
-use crate::{observer::Observer, scenario::Sets};
+use crate::{contestant::Running, observer::Observer, scenario::Sets};
 
 /// Changes of sets at a time.
 const AT_A_TIME: usize = 16;
 
 /// Nothing takes that long, unless it hangs.
 const LONGEST: Duration = Duration::from_secs(1800);
+
+/// A list of a thousand objects must not become part of what is measured.
+const BETWEEN_LISTS: Duration = Duration::from_secs(1);
 
 /// Some sets of one kind in a namespace.
 pub struct Troop {
@@ -79,11 +83,13 @@ impl Troop {
     }
 
     /// Waits until all of them say that they are done, as they now are wanted.
-    pub async fn done(&self) -> Result<()> {
+    pub async fn done(&self, running: &Running) -> Result<()> {
         let (count, generation, replicas) = (self.shape.count as usize, self.generation, i64::from(self.replicas));
-        tokio::time::timeout(LONGEST, self.observer.wait(count, |set| set.is_done(generation, replicas)))
-            .await
-            .with_context(|| format!("sets {} are not done within {LONGEST:?}", self.name))?
+        tokio::select! {
+            done = self.observer.wait(count, |set| set.is_done(generation, replicas)) => done,
+            () = running.ended() => bail!("a contestant has ended in the midst of its work"),
+            () = tokio::time::sleep(LONGEST) => bail!("sets {} are not done within {LONGEST:?}", self.name),
+        }
     }
 
     /// What they say must be true: so many pods are there, and no more.
@@ -96,6 +102,21 @@ impl Troop {
             self.name
         );
         Ok(())
+    }
+
+    /// Waits until nobody else has work that they brought: whoever binds their claims.
+    pub async fn bound(&self) -> Result<()> {
+        if !self.shape.claim {
+            return Ok(());
+        }
+        let claims: Api<Claim> = self.namespace.api();
+        eventually(LONGEST, "all claims are bound", async || {
+            let list = claims.list(&ListParams::default()).await?;
+            let open = list.items.iter().filter(|claim| claim.status.phase != "Bound").count();
+            tokio::time::sleep(BETWEEN_LISTS).await;
+            Ok(Look::when(open == 0, || format!("{open} are not")))
+        })
+        .await
     }
 
     /// Removes them with all that is theirs.
