@@ -84,9 +84,11 @@ impl<V: Cached> Cache<V> {
         match groups {
             [one] => inner.groups.get(one).into_iter().flat_map(|g| g.values()).cloned().collect(),
             several => {
-                let all = several.iter().filter_map(|g| inner.groups.get(g)).flatten();
-                let by_name: BTreeMap<&str, &Arc<V>> = all.map(|(name, v)| (name.as_str(), v)).collect();
-                by_name.into_values().cloned().collect()
+                let mut all: Vec<_> = several.iter().filter_map(|g| inner.groups.get(g)).flatten().collect();
+                // Linear, as each group is in order already.
+                all.sort_by_key(|(name, _)| *name);
+                all.dedup_by_key(|(name, _)| *name);
+                all.into_iter().map(|(_, v)| v.clone()).collect()
             }
         }
     }

@@ -34,6 +34,9 @@ const SAY_AGAIN: Duration = Duration::from_secs(60);
 /// sets was back as well.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// Objects per page of a list: a start with 10,000 pods is not to wait for twenty answers, nor to need memory for all at once.
+const PAGE: u32 = 2_000;
+
 /// Kube's pauses, with a shorter longest one.
 struct Pauses(watcher::DefaultBackoff);
 
@@ -57,7 +60,7 @@ where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
     // The default list is a consistent read; the freshness gate relies on that.
-    let events = watcher(Api::<K>::all(client.clone()), watcher::Config::default());
+    let events = watcher(Api::<K>::all(client.clone()), watcher::Config::default().page_size(PAGE));
     let events = events.backoff(Pauses(watcher::DefaultBackoff::default()));
     let mut reported: Option<(String, Instant)> = None;
     events.filter_map(move |event| {

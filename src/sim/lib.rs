@@ -25,6 +25,8 @@ pub mod story;
 pub mod world;
 
 #[cfg(test)]
+mod cost;
+#[cfg(test)]
 mod exhaustive;
 #[cfg(test)]
 mod hands;

@@ -4,6 +4,7 @@
 mod adoption;
 mod blocked;
 mod claims;
+mod cost;
 mod deletion;
 mod events;
 mod expired;
