@@ -19,7 +19,7 @@ use crate::{contestant::Running, observer::Observer, scenario::Sets};
 /// Changes of sets at a time.
 const AT_A_TIME: usize = 16;
 
-/// Nothing takes that long, unless it hangs.
+/// Nothing takes that long, unless it hangs: the built-in pauses for up to 1000 s when its caches have lagged often.
 const LONGEST: Duration = Duration::from_secs(1800);
 
 /// A list of a thousand objects must not become part of what is measured.
