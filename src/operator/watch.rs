@@ -34,8 +34,8 @@ const SAY_AGAIN: Duration = Duration::from_secs(60);
 /// sets was back as well.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Objects per page of a list: a start with 10,000 pods is not to wait for twenty answers, nor to need memory for all at once.
-const PAGE: u32 = 2_000;
+/// Objects per page of a list: a start with 10,000 pods is not to wait for many answers, nor to need memory for all at once.
+const PAGE: u32 = 1_000;
 
 /// Kube's pauses, with a shorter longest one.
 struct Pauses(watcher::DefaultBackoff);
