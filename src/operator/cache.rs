@@ -49,6 +49,9 @@ pub trait Cached: Send + Sync + Sized + 'static {
 
     /// What it is found by.
     fn groups(&self, key: &Key) -> Vec<Group>;
+
+    /// Takes what is equal from another object of one of its groups, in place of its own.
+    fn share(&mut self, _with: &Self) {}
 }
 
 /// A cache of one kind. Readers and the one writer share it.
@@ -161,8 +164,15 @@ impl<V: Cached> Writer<V> {
     }
 
     fn put(&self, key: Key, value: Option<V>) -> Change<V> {
-        let after = value.map(Arc::new);
         let mut inner = self.cache.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let after = value.map(|mut value| {
+            for members in value.groups(&key).iter().filter_map(|group| inner.groups.get(group)) {
+                // Roll-outs begin at one end.
+                let ends = [members.values().next(), members.values().next_back()];
+                ends.into_iter().flatten().for_each(|end| value.share(end));
+            }
+            Arc::new(value)
+        });
         let before = inner.objects.remove(&key);
         if let Some(before) = &before {
             for group in before.groups(&key) {

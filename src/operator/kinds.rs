@@ -44,7 +44,7 @@ impl Cached for Pod {
 
     /// Pods of sets, and those whose names could be a set's.
     fn keep(wire: lite::Pod) -> Option<Self> {
-        let pod = Self::from(&wire);
+        let pod = Self::from(wire);
         let owned = pod.controller.as_ref().is_some_and(|o| o.kind == SET_KIND);
         (owned || pod.parsed.ordinal.is_some()).then_some(pod)
     }
@@ -55,6 +55,10 @@ impl Cached for Pod {
         let family = (!parent.is_empty()).then(|| family(key, parent));
         owner.into_iter().chain(family).collect()
     }
+
+    fn share(&mut self, with: &Self) {
+        Self::share(self, with);
+    }
 }
 
 impl Cached for Claim {
@@ -62,7 +66,7 @@ impl Cached for Claim {
 
     /// Claims whose names could be a set's.
     fn keep(wire: lite::Claim) -> Option<Self> {
-        claim_family(&Key::of(&wire)).map(|_| Self::from(&wire))
+        claim_family(&Key::of(&wire)).map(|_| Self::from(wire))
     }
 
     fn groups(&self, key: &Key) -> Vec<Group> {

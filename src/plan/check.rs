@@ -131,9 +131,9 @@ fn a_set_being_deleted_keeps_its_pods(s: &Snapshot, plan: &Plan) -> Vec<String> 
 
 fn others_objects_are_left_alone(s: &Snapshot, plan: &Plan) -> Vec<String> {
     let foreign = |uid: &str| {
-        let pods = s.pods.iter().map(|p| (&p.uid, &p.controller));
-        let mut all = pods.chain(s.revisions.iter().map(|r| (&r.uid, &r.controller)));
-        all.any(|(u, owner)| u == uid && owner.as_ref().is_some_and(|o| o.uid != s.set.uid))
+        let pods = s.pods.iter().map(|p| (&p.uid, p.controller.as_deref()));
+        let mut all = pods.chain(s.revisions.iter().map(|r| (&r.uid, r.controller.as_ref())));
+        all.any(|(u, owner)| u == uid && owner.is_some_and(|o| o.uid != s.set.uid))
     };
     plan.actions()
         .filter(|action| match action {

@@ -56,7 +56,7 @@ impl Golden {
                 "metadata": {"name": name, "uid": name, "labels": labels, "ownerReferences": [set.controller_ref()]},
                 "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
             });
-            Arc::new(Pod::from(&serde_json::from_value::<lite::Pod>(pod).expect("a pod")))
+            Arc::new(Pod::from(serde_json::from_value::<lite::Pod>(pod).expect("a pod")))
         };
         plan(&Snapshot {
             now: "2026-01-01T00:00:00Z".parse().expect("a time"),

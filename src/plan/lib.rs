@@ -15,6 +15,7 @@
 //! | `backoff` | pods that fail at once (O-7) |
 //! | `status`, `blocked` | counters, completion, conditions (S-6, O-10) |
 //! | [`carry`] | what it takes to carry a plan out: requests, refusals, what is kept |
+//! | [`labels`] | those of pods, in little space |
 //! | [`freshness`] | whether the snapshot has what earlier passes wrote (S-8.6) |
 //! | [`check`] | what a plan must never do, as functions (N-x) |
 
@@ -28,6 +29,7 @@ pub mod condition;
 pub mod freshness;
 #[cfg(test)]
 mod golden;
+pub mod labels;
 pub mod meaning;
 pub mod name;
 mod ownership;

@@ -65,7 +65,7 @@ pub fn revision(set: &str, hash: &str) -> String {
 }
 
 /// The number that these digits are the only way to write.
-fn decimal(digits: &str) -> Option<i32> {
+pub(crate) fn decimal(digits: &str) -> Option<i32> {
     let canonical = digits == "0" || matches!(digits.as_bytes().first(), Some(b'1'..=b'9'));
     canonical.then(|| digits.parse().ok())?
 }

@@ -5,7 +5,6 @@ use crate::{
     action::Action,
     snapshot::{Pod, Set, Snapshot},
 };
-use kube::core::SelectorExt;
 use std::collections::BTreeMap;
 
 /// The pods of a snapshot, sorted by whose they are.
@@ -51,7 +50,8 @@ enum Verdict {
 }
 
 fn judge(set: &Set, pod: &Pod) -> Verdict {
-    let matches = || pod.parsed.parent(&pod.name) == set.name && set.selector.matches(&pod.labels);
+    let matches =
+        || pod.parsed.parent(&pod.name) == set.name && pod.labels.match_selector_of(set, &pod.name, pod.parsed);
     match &pod.controller {
         Some(owner) if owner.uid != set.uid => Verdict::Ignore,
         Some(_) if matches() => Verdict::Keep,

@@ -52,7 +52,7 @@ pub fn volumes(set: &Set, ordinal: i32, others: Option<&Value>) -> Vec<Value> {
 
 /// Whether name and pod-name label are those of the ordinal (S-2.7).
 pub(crate) fn identity_matches(set: &Set, ordinal: i32, pod: &Pod) -> bool {
-    name::is_pod(&pod.name, &set.name, ordinal) && pod.labels.get(LABEL_POD_NAME) == Some(&pod.name)
+    name::is_pod(&pod.name, &set.name, ordinal) && pod.labels.have_the_name()
 }
 
 /// Whether each claim template has its volume (S-2.8).

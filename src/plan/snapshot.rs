@@ -5,12 +5,18 @@
 
 use crate::{
     condition::Trouble,
+    labels::Labels,
     meaning::Meaning,
     name::{self, Parsed},
 };
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::Timestamp};
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference},
+    jiff::Timestamp,
+};
 use kube::core::{ObjectMeta, Selector};
-use ordinal_api::{OrdinalSet, OrdinalSetSpec, OrdinalSetStatus, PodManagementPolicy, lite};
+use ordinal_api::{
+    LABEL_POD_INDEX, LABEL_POD_NAME, OrdinalSet, OrdinalSetSpec, OrdinalSetStatus, PodManagementPolicy, lite,
+};
 use serde::Deserialize;
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -132,6 +138,8 @@ pub struct Set {
     pub status: OrdinalSetStatus,
     /// `spec.selector`, ready to match.
     pub selector: Selector,
+    /// Whether it asks for a label that each pod has for itself.
+    pub selects_by_name: bool,
     /// What the template means (O-13).
     pub meaning: Meaning,
 }
@@ -184,6 +192,7 @@ impl Set {
             generation: metadata.generation.unwrap_or_default(),
             annotations: metadata.annotations.unwrap_or_default(),
             deleting: metadata.deletion_timestamp.is_some(),
+            selects_by_name: selects_by_name(&spec.selector),
             meaning: Meaning::of(&spec.template),
             template: Arc::new(std::mem::take(&mut spec.template)),
             status: status.unwrap_or_default(),
@@ -251,9 +260,9 @@ pub struct Pod {
     /// `metadata.uid`
     pub uid: String,
     /// `metadata.labels`
-    pub labels: BTreeMap<String, String>,
-    /// The owner reference with `controller: true`.
-    pub controller: Option<OwnerReference>,
+    pub labels: Labels,
+    /// The owner reference with `controller: true`; pods of one set share it.
+    pub controller: Option<Arc<OwnerReference>>,
     /// `metadata.creationTimestamp`
     pub created: Option<Timestamp>,
     /// `metadata.deletionTimestamp`: the end of its grace period.
@@ -287,19 +296,22 @@ pub enum Phase {
     Unknown,
 }
 
-impl From<&lite::Pod> for Pod {
-    fn from(pod: &lite::Pod) -> Self {
-        let meta = &pod.metadata;
-        let name = meta.name.clone().unwrap_or_default();
+impl From<lite::Pod> for Pod {
+    fn from(pod: lite::Pod) -> Self {
+        let trouble = Trouble::of(&pod);
+        let meta = pod.metadata;
+        let name = meta.name.unwrap_or_default();
         let ready = pod.status.conditions.iter().find(|c| c.type_ == "Ready");
+        let parsed = name::parse(&name);
+        let owners = meta.owner_references.into_iter().flatten();
         Self {
-            parsed: name::parse(&name),
+            labels: Labels::new(meta.labels.unwrap_or_default(), &name, parsed),
+            parsed,
             name,
-            uid: meta.uid.clone().unwrap_or_default(),
-            labels: meta.labels.clone().unwrap_or_default(),
-            controller: controller_of(meta).cloned(),
-            created: meta.creation_timestamp.as_ref().map(|t| t.0),
-            deleting: meta.deletion_timestamp.as_ref().map(|t| t.0),
+            uid: meta.uid.unwrap_or_default(),
+            controller: owners.into_iter().find(|o| o.controller == Some(true)).map(Arc::new),
+            created: meta.creation_timestamp.map(|t| t.0),
+            deleting: meta.deletion_timestamp.map(|t| t.0),
             phase: match pod.status.phase.as_str() {
                 "" => Phase::None,
                 "Pending" => Phase::Pending,
@@ -313,12 +325,28 @@ impl From<&lite::Pod> for Pod {
             claims: pod
                 .spec
                 .volumes
-                .iter()
-                .filter_map(|v| Some((v.name.clone(), v.persistent_volume_claim.as_ref()?.claim_name.clone())))
+                .into_iter()
+                .filter_map(|v| Some((v.name, v.persistent_volume_claim?.claim_name)))
                 .collect(),
-            trouble: Trouble::of(pod),
+            trouble,
         }
     }
+}
+
+impl Pod {
+    /// Takes what is equal from a pod of the same set, in place of its own.
+    pub fn share(&mut self, with: &Self) {
+        self.labels.share(&with.labels);
+        if self.controller == with.controller {
+            self.controller = with.controller.clone();
+        }
+    }
+}
+
+fn selects_by_name(selector: &LabelSelector) -> bool {
+    let labels = selector.match_labels.iter().flatten().map(|(label, _)| label);
+    let mut all = labels.chain(selector.match_expressions.iter().flatten().map(|e| &e.key));
+    all.any(|label| label == LABEL_POD_NAME || label == LABEL_POD_INDEX)
 }
 
 /// A claim, as far as plans look at it.
@@ -338,14 +366,14 @@ pub struct Claim {
     pub pending: bool,
 }
 
-impl From<&lite::Claim> for Claim {
-    fn from(claim: &lite::Claim) -> Self {
-        let meta = &claim.metadata;
+impl From<lite::Claim> for Claim {
+    fn from(claim: lite::Claim) -> Self {
+        let meta = claim.metadata;
         Self {
-            name: meta.name.clone().unwrap_or_default(),
-            uid: meta.uid.clone().unwrap_or_default(),
-            resource_version: meta.resource_version.clone().unwrap_or_default(),
-            owners: meta.owner_references.clone().unwrap_or_default(),
+            name: meta.name.unwrap_or_default(),
+            uid: meta.uid.unwrap_or_default(),
+            resource_version: meta.resource_version.unwrap_or_default(),
+            owners: meta.owner_references.unwrap_or_default(),
             deleting: meta.deletion_timestamp.is_some(),
             pending: claim.status.phase == "Pending",
         }

@@ -65,7 +65,7 @@ fn a_pod_is_read_without_what_nobody_looks_at() {
     let mut cluster = settled();
     let pod = |cluster: &Cluster| cluster.pods["web-0"].to_string().into_bytes();
     let reading = |bytes: &[u8]| {
-        let read = || Pod::from(&serde_json::from_slice::<lite::Pod>(bytes).expect("a pod"));
+        let read = || Pod::from(serde_json::from_slice::<lite::Pod>(bytes).expect("a pod"));
         measure(|| drop(read())).count_total
     };
     let plain = reading(&pod(&cluster));

@@ -35,8 +35,8 @@ impl Read {
     fn of(kind: Kind, value: &Value) -> Self {
         match kind {
             Kind::Set => Self::Set(Set::read(value.clone()).map(Arc::new).map_err(|e| e.to_string())),
-            Kind::Pod => Self::Pod(Arc::new(Pod::from(&parse::<lite::Pod>(value)))),
-            Kind::Claim => Self::Claim(Arc::new(Claim::from(&parse::<lite::Claim>(value)))),
+            Kind::Pod => Self::Pod(Arc::new(Pod::from(parse::<lite::Pod>(value)))),
+            Kind::Claim => Self::Claim(Arc::new(Claim::from(parse::<lite::Claim>(value)))),
             Kind::Revision => Self::Revision(Arc::new(Revision::from(parse::<lite::Revision>(value)))),
             Kind::Service => Self::Service(Arc::new(Service::from(parse::<lite::Service>(value)))),
         }

@@ -166,7 +166,7 @@ fn compare(name: &str, text: &str) {
 fn shown(cluster: &Cluster) -> String {
     let snapshot = cluster.snapshot();
     // Those too that are none of the set's business.
-    let read = |pod: &Value| Pod::from(&serde_json::from_value::<lite::Pod>(pod.clone()).expect("a pod"));
+    let read = |pod: &Value| Pod::from(serde_json::from_value::<lite::Pod>(pod.clone()).expect("a pod"));
     let mut pods: Vec<Pod> = cluster.pods.values().map(read).collect();
     pods.sort_by_key(|p| (p.parsed.ordinal.is_none(), p.parsed.ordinal));
     let pods: Vec<String> = pods.iter().map(|pod| sign(cluster, &snapshot, pod)).collect();

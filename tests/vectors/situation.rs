@@ -10,6 +10,7 @@ use kube::core::SelectorExt;
 use ordinal_api::{LABEL_POD_INDEX, LABEL_POD_NAME, LABEL_REVISION, OrdinalSet, lite};
 use ordinal_plan::{
     Snapshot,
+    labels::Labels,
     snapshot::{Claim, Memory, Pod, Revision, Service, Set},
 };
 use serde::de::DeserializeOwned;
@@ -43,7 +44,11 @@ impl Situation {
         let snapshot = Snapshot {
             now: json["now"].as_str().context("now")?.parse().context("now")?,
             pods: pods.iter().map(|p| Ok(Arc::new(claimed(p, &set)?))).collect::<Result<_>>().context("pods")?,
-            claims: all::<lite::Claim>(&json["claims"]).context("claims")?.iter().map(|c| Arc::new(c.into())).collect(),
+            claims: all::<lite::Claim>(&json["claims"])
+                .context("claims")?
+                .into_iter()
+                .map(|c| Arc::new(c.into()))
+                .collect(),
             revisions: all::<lite::Revision>(&json["revisions"])
                 .context("revisions")?
                 .into_iter()
@@ -104,17 +109,19 @@ fn slots(s: &Snapshot) -> BTreeMap<i32, usize> {
 /// A pod of the vector, which begins after claiming (S-2.5): it is the set's, whatever became of its labels since. So it
 /// gets those that the selector looks at; of ours, what it has.
 fn claimed(json: &Value, set: &Set) -> Result<Pod> {
-    let mut pod = Pod::from(&parse::<lite::Pod>(json.clone())?);
-    pod.controller = Some(set.controller_ref());
-    if !set.selector.matches(&pod.labels) {
+    let mut pod = Pod::from(parse::<lite::Pod>(json.clone())?);
+    pod.controller = Some(set.controller_ref().into());
+    let mut labels = pod.labels.all(&pod.name, pod.parsed);
+    if !set.selector.matches(&labels) {
         let ours = [LABEL_POD_NAME, LABEL_POD_INDEX, LABEL_REVISION];
         let template = set.template["metadata"]["labels"].as_object().into_iter().flatten();
         let others = template.filter(|(key, _)| !ours.contains(&key.as_str()));
-        pod.labels.retain(|key, _| ours.contains(&key.as_str()));
-        pod.labels.extend(others.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))));
+        labels.retain(|key, _| ours.contains(&key.as_str()));
+        labels.extend(others.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))));
     }
     let name = &pod.name;
-    ensure!(set.selector.matches(&pod.labels), "no set with this selector has claimed pod {name}");
+    pod.labels = Labels::new(labels, name, pod.parsed);
+    ensure!(pod.labels.match_selector_of(set, name, pod.parsed), "no set with this selector has claimed pod {name}");
     ensure!(pod.parsed.parent(name) == set.name, "no set of this name has claimed pod {name}");
     Ok(pod)
 }

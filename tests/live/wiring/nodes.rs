@@ -8,7 +8,12 @@ use kube::{
     Api, ResourceExt,
     api::{DeleteParams, Patch, PatchParams},
 };
-use ordinal_tests::{HandPlayedNode, Look, Namespace, Outcome, namespace::is_ready, world};
+use ordinal_tests::{
+    HandPlayedNode, Look, Namespace, Outcome,
+    namespace::is_ready,
+    node::{KUBELET_LABEL, PLAYED_BY_KWOK},
+    world,
+};
 use serde_json::{Value, json};
 
 use super::at_rest;
@@ -25,9 +30,17 @@ fn on(node: &HandPlayedNode, replicas: i32, policy: &str) -> Value {
     // Its own; not the lifecycle's taints, which would be added by admission with 300 s.
     spec["tolerations"][0]["effect"] = "NoSchedule".into();
     let here = json!({"key": "kubernetes.io/hostname", "operator": "In", "values": [node.name()]});
-    spec["affinity"] = json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
-        {"weight": 100, "preference": {"matchExpressions": [here]}},
-    ]}});
+    // Not on the nodes of other tests.
+    let played = json!({"key": KUBELET_LABEL, "operator": "In", "values": [PLAYED_BY_KWOK]});
+    spec["affinity"] = json!({"nodeAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+            {"matchExpressions": [here]},
+            {"matchExpressions": [played]},
+        ]},
+        "preferredDuringSchedulingIgnoredDuringExecution": [
+            {"weight": 100, "preference": {"matchExpressions": [here]}},
+        ],
+    }});
     object
 }
 
