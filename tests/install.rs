@@ -20,10 +20,9 @@ pub async fn crds(kubectl: &Kubectl) -> Result<()> {
     kubectl.ok(["apply", "-f", &folder]).await.context("cannot install the CRDs")?;
     // kubectl wait fails at once on a CRD so fresh that it has no condition at all.
     eventually(ESTABLISHED, "the CRDs are established", async || {
-        kubectl
-            .ok(["wait", "--for=condition=Established", "--timeout=10s", "-f", &folder])
-            .await
-            .map(|_| Look::Done(()))
+        kubectl.ok(["wait", "--for=condition=Established", "--timeout=10s", "-f", &folder]).await?;
+        // An API server serves a new kind only when it has a cache of it.
+        kubectl.ok(["get", "ordinalsets", "--all-namespaces"]).await.map(|_| Look::Done(()))
     })
     .await
 }
