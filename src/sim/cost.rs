@@ -1,37 +1,27 @@
 //! What deciding and reading cost, counted in allocations: that does not depend on the machine or its mood. A bound that is
 //! passed asks for a look at what was added; `make bench-plan` has the times.
 
-use crate::{call::Call, cluster::Cluster, kubelet, objects::Kind};
+use crate::{
+    call::{Call, Part, Style},
+    cluster::Cluster,
+    objects::Kind,
+    traces::settled,
+};
 use allocation_counter::measure;
-use k8s_openapi::jiff::SignedDuration;
 use ordinal_api::lite;
 use ordinal_plan::{Snapshot, plan, snapshot::Pod};
 use serde_json::{Value, json};
 
 const PODS: u64 = 1_000;
 
-fn parallel() -> Cluster {
-    Cluster::new(json!({
+fn parallel() -> Value {
+    json!({
         "replicas": PODS,
         "podManagementPolicy": "Parallel",
         "selector": {"matchLabels": {"app": "web"}},
         "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "main", "image": "a"}]}},
         "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {}}],
-    }))
-}
-
-fn settled() -> Cluster {
-    let mut cluster = parallel();
-    while cluster.pass().actions().next().is_some() {
-        let pods: Vec<String> = cluster.pods.keys().cloned().collect();
-        for pod in pods {
-            while cluster.pods.get(&pod).is_some_and(kubelet::can_move) {
-                kubelet::advance(&mut cluster, &pod);
-            }
-        }
-        cluster.wait(SignedDuration::from_secs(1));
-    }
-    cluster
+    })
 }
 
 /// Allocations of one plan.
@@ -41,20 +31,20 @@ fn of_plan(snapshot: &Snapshot) -> u64 {
 
 #[test]
 fn a_settled_set_is_decided_about_without_an_allocation_per_pod() {
-    let count = of_plan(&settled().snapshot());
+    let count = of_plan(&settled(parallel()).snapshot());
     assert!(count <= 120, "{count} allocations for {PODS} pods");
 }
 
 #[test]
 fn a_pod_to_be_made_costs_what_its_actions_hold() {
-    let count = of_plan(&parallel().snapshot());
+    let count = of_plan(&Cluster::new(parallel()).snapshot());
     // Names of claim, template and pod; the name for the pod; the step and its growth.
     assert!(count <= 7 * PODS + 150, "{count} allocations for {PODS} pods");
 }
 
 #[test]
 fn a_pod_to_go_costs_its_name_and_uid() {
-    let mut cluster = settled();
+    let mut cluster = settled(parallel());
     cluster.edit(|set| set["spec"]["replicas"] = 0.into());
     let count = of_plan(&cluster.snapshot());
     assert!(count <= 3 * PODS + 150, "{count} allocations for {PODS} pods");
@@ -62,7 +52,7 @@ fn a_pod_to_go_costs_its_name_and_uid() {
 
 #[test]
 fn a_pod_is_read_without_what_nobody_looks_at() {
-    let mut cluster = settled();
+    let mut cluster = settled(parallel());
     let pod = |cluster: &Cluster| cluster.pods["web-0"].to_string().into_bytes();
     let reading = |bytes: &[u8]| {
         let read = || Pod::from(serde_json::from_slice::<lite::Pod>(bytes).expect("a pod"));
@@ -74,13 +64,7 @@ fn a_pod_is_read_without_what_nobody_looks_at() {
     let managed = json!([{"manager": "m", "operation": "Update", "fieldsV1": fields}]);
     let name = "web-0".to_owned();
     let change = json!({"metadata": {"managedFields": managed, "annotations": {"a": "b"}, "selfLink": "x"}});
-    let patch = Call::Patch {
-        kind: Kind::Pod,
-        name,
-        patch: change,
-        style: crate::call::Style::Merge,
-        part: crate::call::Part::Main,
-    };
+    let patch = Call::Patch { kind: Kind::Pod, name, patch: change, style: Style::Merge, part: Part::Main };
     cluster.apply(&patch).expect("the patch is accepted");
     assert_eq!(reading(&pod(&cluster)), plain, "managed fields cost nothing");
 }

@@ -52,8 +52,16 @@ pub fn step(store: &mut Store, dice: &mut Dice) -> bool {
 
 /// Moves every pod as far as it goes, and what hangs on those that go.
 pub fn settle(store: &mut Store) {
-    let mut dice = Dice::new(0);
-    while step(store, &mut dice) {
+    loop {
+        let movable: Vec<String> = store.pods.iter().filter(|(_, pod)| can_move(pod)).map(|(n, _)| n.clone()).collect();
+        if movable.is_empty() {
+            return;
+        }
+        for pod in movable {
+            while store.pods.get(&pod).is_some_and(can_move) {
+                advance(store, &pod);
+            }
+        }
         collector::settle(store);
     }
 }

@@ -36,12 +36,7 @@ fn nothing_there(replicas: i32) -> Cluster {
 fn settled(replicas: i32) -> Cluster {
     let mut cluster = nothing_there(replicas);
     while cluster.pass().actions().next().is_some() {
-        let pods: Vec<String> = cluster.pods.keys().cloned().collect();
-        for pod in pods {
-            while cluster.pods.get(&pod).is_some_and(kubelet::can_move) {
-                kubelet::advance(&mut cluster, &pod);
-            }
-        }
+        kubelet::settle(&mut cluster);
         cluster.wait(SignedDuration::from_secs(1));
     }
     cluster
