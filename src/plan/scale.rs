@@ -216,7 +216,7 @@ fn phase_b(view: &View<'_>, out: &mut Scaling) {
 /// Condemned pods, highest ordinal first; OrderedReady one at a time (S-4.5).
 fn phase_c(view: &View<'_>, out: &mut Scaling) {
     let mut steps = Vec::new();
-    let first_unavailable = view.first_unavailable();
+    let first_unavailable = view.first_unavailable_condemned();
     for (ordinal, pod) in &view.condemned {
         let blocked = |unhealthy: bool| unhealthy && !view.set.parallel() && first_unavailable != Some(*ordinal);
         let flow = if pod.is_terminating() {

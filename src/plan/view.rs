@@ -85,10 +85,10 @@ impl<'a> View<'a> {
         self.set.replicas() - i32::try_from(available).unwrap_or(i32::MAX)
     }
 
-    /// The lowest slot that is unavailable or, if none is, the lowest condemned pod that is (S-4.2).
-    pub fn first_unavailable(&self) -> Option<i32> {
-        let slot = self.ordinals().find(|(_, pod)| pod.is_none_or(|p| self.is_unavailable(p))).map(|(o, _)| o);
-        slot.or_else(|| self.condemned.iter().rev().find(|(_, p)| self.is_unavailable(p)).map(|(o, _)| *o))
+    /// The lowest condemned pod that is unavailable. Natively an unavailable slot comes first (S-4.2), but OrderedReady, which
+    /// alone asks, does not come to condemned pods while there is one (S-4.4).
+    pub fn first_unavailable_condemned(&self) -> Option<i32> {
+        self.condemned.iter().rev().find(|(_, pod)| self.is_unavailable(pod)).map(|(ordinal, _)| *ordinal)
     }
 
     /// The claim of a template and an ordinal, if it exists.
