@@ -1,11 +1,7 @@
 //! The labels of a pod, in little space: pods of one set and revision share all of theirs but two, and those two can be told
 //! from the pod's name. A set of a thousand pods is decided about again and again, and what is shared is at hand.
 
-use crate::{
-    name::{self, Parsed},
-    snapshot::Set,
-};
-use kube::core::SelectorExt;
+use crate::name::{self, Parsed};
 use ordinal_api::{LABEL_POD_INDEX, LABEL_POD_NAME};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -73,11 +69,6 @@ impl Labels {
         self.name == Own::Proper
     }
 
-    /// One that is not told from the name.
-    pub fn get(&self, label: &str) -> Option<&str> {
-        self.others.get(label).map(String::as_str)
-    }
-
     /// Takes those of another pod in place of equal ones of its own.
     pub fn share(&mut self, with: &Self) {
         if self.others == with.others {
@@ -85,13 +76,9 @@ impl Labels {
         }
     }
 
-    /// Whether the set's selector matches them, for the pod of this name (S-2.5).
-    pub fn match_selector_of(&self, set: &Set, name: &str, parsed: Parsed) -> bool {
-        if set.selects_by_name {
-            set.selector.matches(&self.all(name, parsed))
-        } else {
-            set.selector.matches(&*self.others)
-        }
+    /// Those that are not told from the name.
+    pub fn others(&self) -> &BTreeMap<String, String> {
+        &self.others
     }
 }
 
@@ -129,6 +116,6 @@ mod tests {
         assert!(Arc::ptr_eq(&one.others, &two.others));
         let mut three = Labels::new(map(&[("app", "db")]), "web-2", parse("web-2"));
         three.share(&one);
-        assert_eq!(three.get("app"), Some("db"));
+        assert_eq!(three.others(), &map(&[("app", "db")]));
     }
 }

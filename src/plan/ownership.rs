@@ -50,8 +50,7 @@ enum Verdict {
 }
 
 fn judge(set: &Set, pod: &Pod) -> Verdict {
-    let matches =
-        || pod.parsed.parent(&pod.name) == set.name && pod.labels.match_selector_of(set, &pod.name, pod.parsed);
+    let matches = || pod.parsed.parent(&pod.name) == set.name && set.selects(pod);
     match &pod.controller {
         Some(owner) if owner.uid != set.uid => Verdict::Ignore,
         Some(_) if matches() => Verdict::Keep,

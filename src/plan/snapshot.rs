@@ -13,7 +13,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference},
     jiff::Timestamp,
 };
-use kube::core::{ObjectMeta, Selector};
+use kube::core::{ObjectMeta, Selector, SelectorExt};
 use ordinal_api::{
     LABEL_POD_INDEX, LABEL_POD_NAME, OrdinalSet, OrdinalSetSpec, OrdinalSetStatus, PodManagementPolicy, lite,
 };
@@ -139,7 +139,7 @@ pub struct Set {
     /// `spec.selector`, ready to match.
     pub selector: Selector,
     /// Whether it asks for a label that each pod has for itself.
-    pub selects_by_name: bool,
+    selects_by_name: bool,
     /// What the template means (O-13).
     pub meaning: Meaning,
 }
@@ -215,6 +215,15 @@ impl Set {
     pub fn is_in_update_range(&self, ordinal: i32) -> bool {
         let partition = self.spec.update_strategy.rolling_update.as_ref().map_or(0, |r| r.partition);
         i64::from(ordinal) >= i64::from(self.start()) + i64::from(partition.max(0))
+    }
+
+    /// Whether the selector matches a pod (S-2.5).
+    pub fn selects(&self, pod: &Pod) -> bool {
+        if self.selects_by_name {
+            self.selector.matches(&pod.labels.all(&pod.name, pod.parsed))
+        } else {
+            self.selector.matches(pod.labels.others())
+        }
     }
 
     /// Whether pods start and stop all at once.
@@ -303,13 +312,13 @@ impl From<lite::Pod> for Pod {
         let name = meta.name.unwrap_or_default();
         let ready = pod.status.conditions.iter().find(|c| c.type_ == "Ready");
         let parsed = name::parse(&name);
-        let owners = meta.owner_references.into_iter().flatten();
+        let mut owners = meta.owner_references.into_iter().flatten();
         Self {
             labels: Labels::new(meta.labels.unwrap_or_default(), &name, parsed),
             parsed,
             name,
             uid: meta.uid.unwrap_or_default(),
-            controller: owners.into_iter().find(|o| o.controller == Some(true)).map(Arc::new),
+            controller: owners.find(|o| o.controller == Some(true)).map(Arc::new),
             created: meta.creation_timestamp.map(|t| t.0),
             deleting: meta.deletion_timestamp.map(|t| t.0),
             phase: match pod.status.phase.as_str() {

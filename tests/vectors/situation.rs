@@ -121,7 +121,7 @@ fn claimed(json: &Value, set: &Set) -> Result<Pod> {
     }
     let name = &pod.name;
     pod.labels = Labels::new(labels, name, pod.parsed);
-    ensure!(pod.labels.match_selector_of(set, name, pod.parsed), "no set with this selector has claimed pod {name}");
+    ensure!(set.selects(&pod), "no set with this selector has claimed pod {name}");
     ensure!(pod.parsed.parent(name) == set.name, "no set of this name has claimed pod {name}");
     Ok(pod)
 }
