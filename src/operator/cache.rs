@@ -165,8 +165,9 @@ impl<V: Cached> Writer<V> {
 
     fn put(&self, key: Key, value: Option<V>) -> Change<V> {
         let mut inner = self.cache.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let groups = value.as_ref().map(|value| value.groups(&key)).unwrap_or_default();
         let after = value.map(|mut value| {
-            for members in value.groups(&key).iter().filter_map(|group| inner.groups.get(group)) {
+            for members in groups.iter().filter_map(|group| inner.groups.get(group)) {
                 // Roll-outs begin at one end.
                 let ends = [members.values().next(), members.values().next_back()];
                 ends.into_iter().flatten().for_each(|end| value.share(end));
@@ -185,7 +186,7 @@ impl<V: Cached> Writer<V> {
             }
         }
         if let Some(after) = &after {
-            for group in after.groups(&key) {
+            for group in groups {
                 inner.groups.entry(group).or_default().insert(key.name.clone(), after.clone());
             }
             inner.objects.insert(key.clone(), after.clone());

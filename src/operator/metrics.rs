@@ -1,8 +1,7 @@
 //! What Prometheus is told, at `/metrics` (S-7.5).
 
 use crate::cache::Key;
-use ordinal_plan::freshness::Kind;
-use ordinal_plan::{action::Budget, snapshot::Set};
+use ordinal_plan::{action::Budget, freshness::Kind, snapshot::Set};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge},
