@@ -115,10 +115,9 @@ impl Events {
     }
 
     /// Something of which there may be many went well; `note` is for the case that it is told alone.
-    pub fn done(&self, deed: Deed, name: &str, amid: bool, note: String) {
-        let alone = done(&deed, Some(name), note);
+    pub fn done(&self, deed: &Deed, name: &str, amid: bool, note: impl FnOnce() -> String) {
         if self.0.lock().gather.add(deed, name, amid, Instant::now()) {
-            self.push(alone);
+            self.push(done(deed, Some(name), note()));
         } else {
             // It may be due before what is waited for.
             self.0.bell.notify_one();

@@ -278,9 +278,9 @@ impl Pass<'_> {
             Action::UpdatePod { name, .. } => self.pod_done("Update", name),
             Action::DeletePod { name, .. } => self.pod_done("Delete", name),
             Action::CreateClaim { name, pod, .. } => {
-                let note = format!("Create Claim {name} Pod {pod} in OrdinalSet {set} success");
-                let deed = Deed { set: self.subject.clone(), verb: "Create", thing: Thing::Claim };
-                self.executor.events.done(deed, name, self.amid, note);
+                self.done("Create", Thing::Claim, name, || {
+                    format!("Create Claim {name} Pod {pod} in OrdinalSet {set} success")
+                });
             }
             Action::CreateService { name } | Action::UpdateService { name, .. } => {
                 let verb = service_verb(action);
@@ -328,8 +328,13 @@ impl Pass<'_> {
     }
 
     fn pod_done(&self, verb: &'static str, name: &str) {
-        let note = format!("{verb} Pod {name} in OrdinalSet {} successful", self.set.name);
-        self.executor.events.done(Deed { set: self.subject.clone(), verb, thing: Thing::Pod }, name, self.amid, note);
+        let note = || format!("{verb} Pod {name} in OrdinalSet {} successful", self.set.name);
+        self.done(verb, Thing::Pod, name, note);
+    }
+
+    fn done(&self, verb: &'static str, thing: Thing, name: &str, note: impl FnOnce() -> String) {
+        let deed = Deed { set: self.subject.clone(), verb, thing };
+        self.executor.events.done(&deed, name, self.amid, note);
     }
 
     fn pod_failed(&self, verb: &'static str, name: &str, why: &str) {

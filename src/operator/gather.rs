@@ -49,8 +49,12 @@ struct Heap {
 
 impl Gather {
     /// A deed was done to the object of this name, `amid` many of its kind or not; true when it is to be told now.
-    pub fn add(&mut self, deed: Deed, name: &str, amid: bool, now: Instant) -> bool {
-        let heap = self.0.entry(deed).or_insert_with(|| Heap { alone: 0, names: BTreeSet::new(), due: now + TOGETHER });
+    pub fn add(&mut self, deed: &Deed, name: &str, amid: bool, now: Instant) -> bool {
+        let heap = self.0.entry(deed.clone()).or_insert_with(|| Heap {
+            alone: 0,
+            names: BTreeSet::new(),
+            due: now + TOGETHER,
+        });
         if !amid && heap.names.is_empty() && heap.alone < ALONE {
             heap.alone += 1;
             heap.due = now + TOGETHER;
@@ -131,9 +135,9 @@ mod tests {
     #[test]
     fn s_7_2_three_in_a_row_are_told_one_by_one_and_the_rest_together() {
         let (mut gather, now) = (Gather::default(), Instant::now());
-        let alone = (0..10).filter(|n| gather.add(deed("Create"), &format!("web-{n}"), false, now)).count();
+        let alone = (0..10).filter(|n| gather.add(&deed("Create"), &format!("web-{n}"), false, now)).count();
         assert_eq!(alone, 3);
-        assert!(gather.add(deed("Delete"), "web-9", false, now), "another verb is another matter");
+        assert!(gather.add(&deed("Delete"), "web-9", false, now), "another verb is another matter");
         assert_eq!(told(&mut gather, now), Vec::<String>::new(), "not yet");
         let due = gather.next_due().expect("something is kept back");
         assert_eq!(told(&mut gather, due), ["Create web-3 to web-9"]);
@@ -143,7 +147,7 @@ mod tests {
     #[test]
     fn s_7_6_many_at_once_are_told_together_from_the_first_on() {
         let (mut gather, now) = (Gather::default(), Instant::now());
-        let alone = (0..100).filter(|n| gather.add(deed("Create"), &format!("web-{n}"), true, now)).count();
+        let alone = (0..100).filter(|n| gather.add(&deed("Create"), &format!("web-{n}"), true, now)).count();
         assert_eq!(alone, 0);
         let told: Vec<_> = gather.due(now, true).iter().map(|(_, names)| ranges(names)).collect();
         assert_eq!(told, ["web-0 to web-99"], "at the end nothing is kept back");
@@ -153,7 +157,7 @@ mod tests {
     fn s_7_2_after_a_quiet_while_they_are_told_one_by_one_again() {
         let (mut gather, mut now) = (Gather::default(), Instant::now());
         for n in 0..20 {
-            assert!(gather.add(deed("Create"), &format!("web-{n}"), false, now), "{n}");
+            assert!(gather.add(&deed("Create"), &format!("web-{n}"), false, now), "{n}");
             now += TOGETHER;
             assert!(told(&mut gather, now).is_empty());
         }
