@@ -34,25 +34,45 @@ impl Arena {
     /// Lets one contestant do one task, in a namespace of its own, with nobody else at work.
     pub async fn run(&self, task: &Task, contestant: Contestant) -> Result<Vec<Row>> {
         let namespace = self.control_plane.namespace("bench").await?;
-        let running = self.warm(contestant, &namespace).await?;
+        let turn = Turn { arena: self, task, contestant, namespace: &namespace };
+        let running = turn.warm().await?;
         match task.scenario.work {
-            Work::Lifecycle(sets) => lifecycle::run(self, task, contestant, running, &namespace, sets).await,
-            Work::Crowd(sets) => crowd::run(self, task, contestant, running, &namespace, sets).await,
-            Work::Fairness(pods) => fairness::run(self, task, contestant, running, &namespace, pods).await,
+            Work::Lifecycle(sets) => lifecycle::run(turn, running, sets).await,
+            Work::Crowd(sets) => crowd::run(turn, running, sets).await,
+            Work::Fairness(pods) => fairness::run(turn, running, pods).await,
         }
     }
+}
 
-    /// Sets for a contestant.
-    pub fn troop(&self, contestant: Contestant, namespace: &Namespace, name: &'static str, shape: Sets) -> Troop {
-        let placement = self.nodes.as_ref().map_or_else(|| json!({}), Nodes::placement);
-        Troop::new(contestant.kind, namespace, name, shape, placement)
+/// One contestant at one task.
+#[derive(Clone, Copy)]
+pub struct Turn<'a> {
+    arena: &'a Arena,
+    /// What is to be done.
+    pub task: &'a Task,
+    /// By whom.
+    pub contestant: Contestant,
+    /// Where.
+    pub namespace: &'a Namespace,
+}
+
+impl Turn<'_> {
+    /// The control plane.
+    pub fn control_plane(&self) -> &ControlPlane {
+        &self.arena.control_plane
     }
 
-    /// Starts a contestant and lets it do a little: then it works, and has all its connections.
-    async fn warm(&self, contestant: Contestant, namespace: &Namespace) -> Result<Running> {
-        let running = contestant.start(&self.control_plane).await?;
+    /// Sets for the contestant.
+    pub fn troop(&self, name: &'static str, shape: Sets) -> Troop {
+        let placement = self.arena.nodes.as_ref().map_or_else(|| json!({}), Nodes::placement);
+        Troop::new(self.contestant.kind, self.namespace, name, shape, placement)
+    }
+
+    /// Starts the contestant and lets it do a little: then it works, and has all its connections.
+    async fn warm(&self) -> Result<Running> {
+        let running = self.contestant.start(self.control_plane()).await?;
         let shape = Sets { count: 1, replicas: 1, parallel: true, claim: false };
-        let mut troop = self.troop(contestant, namespace, "warm", shape);
+        let mut troop = self.troop("warm", shape);
         troop.create().await?;
         troop.done(&running).await?;
         troop.delete().await?;

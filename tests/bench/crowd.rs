@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 use k8s_openapi::jiff::Timestamp;
-use ordinal_tests::{Look, Namespace, audit::Call, eventually};
+use ordinal_tests::{Look, audit::Call, eventually};
 
 use crate::{
-    arena::Arena,
-    contestant::{Contestant, Running},
+    arena::Turn,
+    contestant::Running,
     meter::{CONTESTANT, Meter},
     results::{Cost, Row},
-    scenario::{Phase, Sets, Task},
+    scenario::{Phase, Sets},
 };
 
 /// What a collector of garbage or an allocator gives back, it has given back by then.
@@ -21,26 +21,19 @@ const SETTLE: Duration = Duration::from_secs(10);
 const START: Duration = Duration::from_secs(60);
 
 /// The rows that are wanted; all of the work is done in any case.
-pub async fn run(
-    arena: &Arena,
-    task: &Task,
-    contestant: Contestant,
-    running: Running,
-    namespace: &Namespace,
-    shape: Sets,
-) -> Result<Vec<Row>> {
+pub async fn run(turn: Turn<'_>, running: Running, shape: Sets) -> Result<Vec<Row>> {
     let settled = async |running: &Running, phase| -> Result<Row> {
-        let meter = Meter::start(arena, contestant, running).await?;
+        let meter = Meter::start(turn, running).await?;
         tokio::time::sleep(SETTLE).await;
-        meter.read(task.row(phase), 0)
+        meter.read(turn.task.row(phase), 0)
     };
     let mut rows = vec![settled(&running, Phase::Nothing).await?];
-    let mut troop = arena.troop(contestant, namespace, "crowd", shape);
-    let mut meter = Meter::start(arena, contestant, &running).await?;
+    let mut troop = turn.troop("crowd", shape);
+    let mut meter = Meter::start(turn, &running).await?;
     troop.create().await?;
     troop.done(&running).await?;
     meter.done();
-    let made = meter.finish(task.row(Phase::Made), shape.pods()).await?;
+    let made = meter.finish(turn.task.row(Phase::Made), shape.pods()).await?;
     tokio::time::sleep(SETTLE).await;
     let usage = running.usage()?;
     rows.push(Row { resident_kib: usage.resident_kib, peak_kib: usage.peak_kib, ..made });
@@ -49,16 +42,16 @@ pub async fn run(
     // While it is away, something happens that it has to mend.
     running.stop().await?;
     let victim = "crowd-0-0";
-    namespace.delete_pod(victim).await?;
+    turn.namespace.delete_pod(victim).await?;
     eventually(START, "the pod is gone", async || {
-        let left = namespace.pods().get_opt(victim).await?;
+        let left = turn.namespace.pods().get_opt(victim).await?;
         Ok(Look::when(left.is_none(), || "it is there".to_owned()))
     })
     .await?;
-    let mut audit = arena.control_plane.tail(contestant.identity());
+    let mut audit = turn.control_plane().tail(turn.contestant.identity());
     audit.skip()?;
     let started = Timestamp::now();
-    let running = contestant.start(&arena.control_plane).await?;
+    let running = turn.contestant.start(turn.control_plane()).await?;
     let mut calls = Vec::new();
     let written = eventually(START, "the missing pod is created", async || {
         calls.extend(audit.read()?);
@@ -73,12 +66,12 @@ pub async fn run(
     calls.extend(audit.read()?);
     // From the start of its process on.
     let cpu = [(CONTESTANT.to_owned(), running.usage()?.cpu.as_secs_f64())].into();
-    let (name, cost) = (task.row(Phase::ColdStart), Cost::of(&calls));
+    let (name, cost) = (turn.task.row(Phase::ColdStart), Cost::of(&calls));
     rows.push(Row { name, seconds: Some(took), cost, cpu, ..restarted.clone() });
     rows.push(restarted);
     troop.delete().await?;
     running.stop().await?;
-    let wanted = task.rows();
+    let wanted = turn.task.rows();
     rows.retain(|row| wanted.contains(&row.name));
     Ok(rows)
 }

@@ -13,11 +13,11 @@ use ordinal_tests::Namespace;
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    arena::Arena,
-    contestant::{Contestant, Running},
+    arena::Turn,
+    contestant::Running,
     meter::Meter,
     results::Row,
-    scenario::{Phase, Sets, Task},
+    scenario::{Phase, Sets},
     statistics::Spread,
 };
 
@@ -30,26 +30,19 @@ const LONGEST: Duration = Duration::from_secs(600);
 const VICTIM: &str = "small-0-0";
 
 /// One row: the median and the longest wait.
-pub async fn run(
-    arena: &Arena,
-    task: &Task,
-    contestant: Contestant,
-    running: Running,
-    namespace: &Namespace,
-    pods: u32,
-) -> Result<Vec<Row>> {
+pub async fn run(turn: Turn<'_>, running: Running, pods: u32) -> Result<Vec<Row>> {
     let shape = |replicas| Sets { count: 1, replicas, parallel: true, claim: false };
-    let mut small = arena.troop(contestant, namespace, "small", shape(3));
-    let mut big = arena.troop(contestant, namespace, "big", shape(0));
+    let mut small = turn.troop("small", shape(3));
+    let mut big = turn.troop("big", shape(0));
     small.create().await?;
     big.create().await?;
     small.done(&running).await?;
     big.done(&running).await?;
-    let mut victim = Victim::watch(namespace);
-    let meter = Meter::start(arena, contestant, &running).await?;
+    let mut victim = Victim::watch(turn.namespace);
+    let meter = Meter::start(turn, &running).await?;
     big.scale(pods).await?;
-    let waits = victim.lose_while(namespace, big.done(&running)).await?;
-    let row = meter.finish(task.row(Phase::Repair), pods).await?;
+    let waits = victim.lose_while(turn.namespace, big.done(&running)).await?;
+    let row = meter.finish(turn.task.row(Phase::Repair), pods).await?;
     let spread = Spread::of(&waits).context("the growth was over before a pod could be lost")?;
     big.check().await?;
     small.delete().await?;

@@ -3,35 +3,27 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use ordinal_tests::Namespace;
 
 use crate::{
-    arena::Arena,
-    contestant::{Contestant, Running},
+    arena::Turn,
+    contestant::Running,
     meter::Meter,
     results::Row,
-    scenario::{Phase, Sets, Task},
+    scenario::{Phase, Sets},
 };
 
 /// Long enough for whatever somebody does every few seconds.
 const IDLE: Duration = Duration::from_secs(30);
 
 /// The phases that are wanted, and what they need before them.
-pub async fn run(
-    arena: &Arena,
-    task: &Task,
-    contestant: Contestant,
-    running: Running,
-    namespace: &Namespace,
-    shape: Sets,
-) -> Result<Vec<Row>> {
+pub async fn run(turn: Turn<'_>, running: Running, shape: Sets) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    let mut troop = arena.troop(contestant, namespace, "web", shape);
+    let mut troop = turn.troop("web", shape);
     for phase in [Phase::Create, Phase::Idle, Phase::Update, Phase::ScaleDown] {
-        if phase != Phase::Create && !task.wants(phase) {
+        if phase != Phase::Create && !turn.task.wants(phase) {
             continue;
         }
-        let mut meter = Meter::start(arena, contestant, &running).await?;
+        let mut meter = Meter::start(turn, &running).await?;
         let pods = match phase {
             Phase::Idle => {
                 tokio::time::sleep(IDLE).await;
@@ -50,9 +42,13 @@ pub async fn run(
                 shape.pods()
             }
         };
-        let row = if pods == 0 { meter.read(task.row(phase), 0)? } else { meter.finish(task.row(phase), pods).await? };
+        let row = if pods == 0 {
+            meter.read(turn.task.row(phase), 0)?
+        } else {
+            meter.finish(turn.task.row(phase), pods).await?
+        };
         troop.check().await?;
-        if task.wants(phase) {
+        if turn.task.wants(phase) {
             rows.push(row);
         }
     }

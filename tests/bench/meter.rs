@@ -12,15 +12,15 @@ use ordinal_tests::{
 };
 
 use crate::{
-    arena::Arena,
-    contestant::{Contestant, Running},
+    arena::Turn,
+    contestant::Running,
     machine::Load,
     results::{Cost, Row},
 };
 
 /// Without a call for that long, a contestant has finished what follows its work: events, statuses that were held back.
-/// Longer than any pause that either of them makes between two calls that belong together.
-const QUIET: Duration = Duration::from_millis(2500);
+/// Longer than any pause that either of them makes between two calls that belong together: Ordinal tells of a burst after 5 s.
+const QUIET: Duration = Duration::from_secs(6);
 
 /// A contestant that goes on for that long without need is not measured but mended.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -33,8 +33,7 @@ const BENCH: &str = "bench and nodes";
 
 /// A measurement under way.
 pub struct Meter<'a> {
-    arena: &'a Arena,
-    contestant: Contestant,
+    turn: Turn<'a>,
     running: &'a Running,
     audit: Tail,
     started: Instant,
@@ -46,12 +45,11 @@ pub struct Meter<'a> {
 
 impl<'a> Meter<'a> {
     /// Begins when the contestant is quiet; the clock starts then.
-    pub async fn start(arena: &'a Arena, contestant: Contestant, running: &'a Running) -> Result<Self> {
+    pub async fn start(turn: Turn<'a>, running: &'a Running) -> Result<Self> {
         let mut meter = Self {
-            arena,
-            contestant,
+            turn,
             running,
-            audit: arena.control_plane.tail(contestant.identity()),
+            audit: turn.control_plane().tail(turn.contestant.identity()),
             started: Instant::now(),
             took: None,
             before: BTreeMap::new(),
@@ -94,7 +92,7 @@ impl<'a> Meter<'a> {
         let usage = self.running.usage()?;
         Ok(Row {
             name: row,
-            contestant: self.contestant.to_string(),
+            contestant: self.turn.contestant.to_string(),
             repetition: 0,
             pods,
             seconds: self.took.map(|took| took.as_secs_f64()),
@@ -113,7 +111,7 @@ impl<'a> Meter<'a> {
         while last.elapsed() < QUIET {
             if Instant::now() > deadline {
                 let told: Vec<_> = self.calls.iter().rev().take(5).map(Call::in_words).collect();
-                bail!("{} still makes calls {LONGEST:?} after its work: {told:?}", self.contestant);
+                bail!("{} still makes calls {LONGEST:?} after its work: {told:?}", self.turn.contestant);
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
             if self.look()? {
@@ -132,7 +130,7 @@ impl<'a> Meter<'a> {
     }
 
     fn cpu(&self) -> Result<BTreeMap<String, Duration>> {
-        let mut pids = self.arena.control_plane.pids();
+        let mut pids = self.turn.control_plane().pids();
         pids.push((CONTESTANT.to_owned(), self.running.pid()));
         pids.push((BENCH.to_owned(), std::process::id()));
         pids.into_iter().map(|(name, pid)| Ok((name, Usage::of(pid)?.cpu))).collect()
