@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::Pod;
-use kube::{ResourceExt, api::ListParams};
+use kube::{
+    ResourceExt,
+    api::{DeleteParams, ListParams},
+};
 use ordinal_tests::{Look, Namespace};
 use serde_json::{Value, json};
 
@@ -36,6 +39,22 @@ pub fn claims() -> Value {
         "metadata": {"name": "data"},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}},
     }])
+}
+
+/// Makes a set `db` of one pod that no node takes, deletes the pod's claim, and waits for another one.
+pub async fn claim_comes_back_under_pending_pod(ns: &Namespace) -> Result<()> {
+    let mut object = set("db", 1, json!({"volumeClaimTemplates": claims()}));
+    object["spec"]["template"]["spec"]["nodeSelector"] = json!({"nowhere": "yet"});
+    ns.create_set(object).await?;
+    ns.members_are("db", &["db-0"]).await?;
+    let old = ns.claims().get("data-db-0").await?.uid();
+    // The protection of a claim in use ends when no scheduled pod uses it.
+    ns.claims().delete("data-db-0", &DeleteParams::default()).await?;
+    ns.eventually(SOON, "a fresh claim is there", async || {
+        let claim = ns.claims().get_opt("data-db-0").await?;
+        Ok(Look::when(claim.as_ref().is_some_and(|c| c.uid() != old), || format!("{:?}", claim.map(|c| c.metadata))))
+    })
+    .await
 }
 
 /// A patch of the template's image.

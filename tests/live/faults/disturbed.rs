@@ -10,7 +10,7 @@ use ordinal_tests::{Look, Namespace, Outcome, world};
 use serde_json::{Value, json};
 
 use super::claim_uids;
-use crate::sets::{SOON, Sets, claims, condition_of, image, set};
+use crate::sets::{SOON, Sets, claim_comes_back_under_pending_pod, claims, condition_of, image, set};
 
 async fn revisions(ns: &Namespace) -> Result<Vec<String>> {
     let list = ns.api::<ControllerRevision>().list(&ListParams::default().labels("app=web")).await?;
@@ -86,17 +86,7 @@ async fn n_13_pods_deleted_by_force_amid_a_creation_come_back() -> Outcome {
 #[tokio::test]
 async fn n_13_a_claim_deleted_while_its_pod_is_pending_comes_back() -> Outcome {
     let ns = world::namespace("taken-claim").await?;
-    let mut object = set("db", 1, json!({"volumeClaimTemplates": claims()}));
-    object["spec"]["template"]["spec"]["nodeSelector"] = json!({"nowhere": "yet"});
-    ns.create_set(object).await?;
-    ns.members_are("db", &["db-0"]).await?;
-    let old = ns.claims().get("data-db-0").await?.uid();
-    ns.claims().delete("data-db-0", &DeleteParams::default()).await?;
-    ns.eventually(SOON, "another claim is there", async || {
-        let claim = ns.claims().get_opt("data-db-0").await?;
-        Ok(Look::when(claim.as_ref().is_some_and(|c| c.uid() != old), || format!("{:?}", claim.map(|c| c.metadata))))
-    })
-    .await?;
+    claim_comes_back_under_pending_pod(&ns).await?;
     let mended = json!({"spec": {"template": {"spec": {"nodeSelector": null}}}});
     ns.patch_set("db", mended).await?;
     // A pod that cannot be scheduled holds an ordered roll-out until it is deleted, as natively.

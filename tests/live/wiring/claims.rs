@@ -12,7 +12,7 @@ use ordinal_tests::{Look, Namespace, Outcome, world};
 use serde_json::{Value, json};
 
 use super::{HELD, at_rest, gone, in_words};
-use crate::sets::{SOON, Sets, claims, set};
+use crate::sets::{SOON, Sets, claim_comes_back_under_pending_pod, claims, set};
 
 /// The operator looks again after 30 s at the latest; what comes so soon was woken.
 const WOKEN: Duration = Duration::from_secs(5);
@@ -84,18 +84,7 @@ async fn o_6_a_terminating_claim_is_waited_for_and_its_end_wakes_the_set() -> Ou
 #[tokio::test]
 async fn s_5_3_a_claim_deleted_under_a_pending_pod_comes_back() -> Outcome {
     let ns = world::namespace("pending").await?;
-    let mut object = set("db", 1, json!({"volumeClaimTemplates": claims()}));
-    object["spec"]["template"]["spec"]["nodeSelector"] = json!({"nowhere": "yet"});
-    ns.create_set(object).await?;
-    ns.members_are("db", &["db-0"]).await?;
-    let old = ns.claims().get("data-db-0").await?.uid();
-    // The protection of a claim in use ends when no scheduled pod uses it.
-    ns.claims().delete("data-db-0", &DeleteParams::default()).await?;
-    ns.eventually(SOON, "a fresh claim is there", async || {
-        let claim = ns.claims().get_opt("data-db-0").await?;
-        Ok(Look::when(claim.as_ref().is_some_and(|c| c.uid() != old), || format!("{:?}", claim.map(|c| c.metadata))))
-    })
-    .await?;
+    claim_comes_back_under_pending_pod(&ns).await?;
     let notes = ns.notes("db", "FailedCreate").await?;
     assert!(notes.iter().all(|n| !n.starts_with("Create Pod")), "the pod was there all the time: {notes:?}");
     Ok(())
