@@ -1,21 +1,37 @@
-//! Fields that never change (S-1.6). The rules sit on `spec`, where adding and removing a field is a change too; absent,
-//! empty string and empty list count as equal.
+//! Fields that never change (S-1.6). That a field comes or goes is seen one level above it. Absent, empty string and empty list
+//! count as equal.
+//!
+//! Each status write asks all of them, so the short way comes first: nothing changed. And they sit as deep as they can: for a step
+//! down from an object, the API server copies the schemas of all its fields.
 
 use super::rule;
 use kube::core::Rule;
 
+const CLAIMS: &str = ".volumeClaimTemplates";
+
 /// On `spec`.
 pub(super) fn rules() -> Vec<Rule> {
     [
-        (".selector", same("selector.matchLabels")),
-        (".selector", same_expressions()),
         (".serviceName", same("serviceName")),
         (".podManagementPolicy", SAME_POLICY.to_owned()),
-        (".volumeClaimTemplates", same_claims()),
-        (".volumeClaimTemplates", same_other_requests()),
+        (CLAIMS, as_present("volumeClaimTemplates")),
     ]
-    .map(|(field, unchanged)| rule(unchanged, "field is immutable").field_path(field))
+    .map(|(field, unchanged)| immutable(unchanged).field_path(field))
     .into()
+}
+
+/// On `spec.selector`.
+pub(super) fn selector() -> Vec<Rule> {
+    vec![immutable(same("matchLabels")), immutable(same_expressions())]
+}
+
+/// On `spec.volumeClaimTemplates`.
+pub(super) fn claims() -> Vec<Rule> {
+    [same_claims(), same_other_requests()].map(|same| immutable(format!("self == oldSelf || ({same})"))).into()
+}
+
+fn immutable(unchanged: String) -> Rule {
+    rule(unchanged, "field is immutable")
 }
 
 /// A string, list or map that did not change, absent being empty.
@@ -26,15 +42,22 @@ fn same(field: &str) -> String {
     )
 }
 
+/// A list that neither came nor went.
+fn as_present(field: &str) -> String {
+    format!(
+        "has(self.{field}) ? has(oldSelf.{field}) || size(self.{field}) == 0 : \
+         !has(oldSelf.{field}) || size(oldSelf.{field}) == 0"
+    )
+}
+
 /// The same expressions in the same order. Not `==`, as `values` may be absent or empty.
 fn same_expressions() -> String {
     let each = |what: &str| {
-        let of = |set: &str| {
-            format!("(has({set}.selector.matchExpressions) ? {set}.selector.matchExpressions.map(e, {what}) : [])")
-        };
+        let of = |set: &str| format!("(has({set}.matchExpressions) ? {set}.matchExpressions.map(e, {what}) : [])");
         format!("{} == {}", of("self"), of("oldSelf"))
     };
-    [each("e.key"), each("e.operator"), each("has(e.values) ? e.values : []")].join(" && ")
+    let same = [each("e.key"), each("e.operator"), each("has(e.values) ? e.values : []")].join(" && ");
+    format!("(!has(self.matchExpressions) && !has(oldSelf.matchExpressions)) || ({same})")
 }
 
 /// An empty string is `OrderedReady`.
@@ -76,30 +99,26 @@ fn same_claims() -> String {
 
 /// `what` gives the same for each claim template `t` as for the old one in its place.
 fn same_of_each_claim(what: &str) -> String {
-    let each = |set| format!("(has({set}.volumeClaimTemplates) ? {set}.volumeClaimTemplates.map(t, {what}) : [])");
-    format!("{} == {}", each("self"), each("oldSelf"))
+    format!("self.map(t, {what}) == oldSelf.map(t, {what})")
 }
 
 /// Requested storage by value. Only where there are few claim templates: up to 1.34 the API server takes a quantity for
 /// one of three megabytes, and no more than these fit into the budget. (That there are as many old ones, all of them
 /// requesting storage, is known from the other comparisons and rules.)
-const SAME_STORAGE: &str = "size(self.volumeClaimTemplates) <= 4 && [0, 1, 2, 3].all(i, \
-    i >= size(self.volumeClaimTemplates) || \
-    quantity(string(self.volumeClaimTemplates[i].spec.resources.requests['storage'])) == \
-    quantity(string(oldSelf.volumeClaimTemplates[i].spec.resources.requests['storage'])))";
+const SAME_STORAGE: &str = "size(self) <= 4 && [0, 1, 2, 3].all(i, i >= size(self) || \
+    quantity(string(self[i].spec.resources.requests['storage'])) == \
+    quantity(string(oldSelf[i].spec.resources.requests['storage'])))";
 
 /// What else is requested, where storage is compared by value. A rule of its own, because its cost is.
 fn same_other_requests() -> String {
-    let (new, old) = ("self.volumeClaimTemplates", "oldSelf.volumeClaimTemplates");
-    let requests = |claims: &str| format!("{claims}[i].spec.resources.requests");
-    let (wanted, had) = (requests(new), requests(old));
-    let there = |claims: &str| format!("has({claims}[i].spec.resources) && has({})", requests(claims));
+    let there = |claims: &str| format!("has({claims}[i].spec.resources) && has({claims}[i].spec.resources.requests)");
+    let (wanted, had) = ("self[i].spec.resources.requests", "oldSelf[i].spec.resources.requests");
     format!(
-        "!has({new}) || !has({old}) || size({new}) != size({old}) || [0, 1, 2, 3].all(i, i >= size({new}) || \
-         !({}) || !({}) || (size({wanted}) == size({had}) && \
+        "size(self) != size(oldSelf) || [0, 1, 2, 3].all(i, i >= size(self) || !({}) || !({}) || \
+         (size({wanted}) == size({had}) && \
          {wanted}.all(k, k == 'storage' || (k in {had} && {wanted}[k] == {had}[k]))))",
-        there(new),
-        there(old),
+        there("self"),
+        there("oldSelf"),
     )
 }
 

@@ -37,6 +37,7 @@ fn all() -> Vec<(&'static str, Vec<Rule>)> {
     vec![
         ("", [set::name(), vec![status::collision_count()]].concat()),
         ("spec", [change::rules(), labels::selector(), set::ordinals(), claims::names(), pods::mounts()].concat()),
+        ("spec.selector", change::selector()),
         ("spec.selector.matchLabels", vec![labels::keys()]),
         ("spec.selector.matchLabels.{}", vec![labels::value()]),
         ("spec.selector.matchExpressions.[]", labels::expression()),
@@ -57,6 +58,7 @@ fn all() -> Vec<(&'static str, Vec<Rule>)> {
         ("spec.template.metadata.labels.{}", vec![labels::value()]),
         ("spec.template.metadata.annotations", vec![labels::annotation_keys()]),
         ("spec.template.spec", pods::spec()),
+        ("spec.volumeClaimTemplates", change::claims()),
         ("spec.volumeClaimTemplates.[].metadata.name", vec![dns_label("self")]),
         ("spec.volumeClaimTemplates.[].spec", claims::spec()),
         ("spec.volumeClaimTemplates.[].spec.selector.matchLabels", vec![labels::keys()]),
