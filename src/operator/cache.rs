@@ -52,6 +52,11 @@ pub trait Cached: Send + Sync + Sized + 'static {
 
     /// Takes what is equal from another object of one of its groups, in place of its own.
     fn share(&mut self, _with: &Self) {}
+
+    /// Whether plans would see no difference to what was kept before.
+    fn same(&self, _before: &Self) -> bool {
+        false
+    }
 }
 
 /// A cache of one kind. Readers and the one writer share it.
@@ -84,21 +89,33 @@ impl<V: Cached> Cache<V> {
     /// The objects of several groups, each once, by name.
     pub fn union(&self, groups: &[Group]) -> Vec<Arc<V>> {
         let inner = self.read();
-        match groups {
-            [one] => inner.groups.get(one).into_iter().flat_map(|g| g.values()).cloned().collect(),
-            several => {
-                let mut all: Vec<_> = several.iter().filter_map(|g| inner.groups.get(g)).flatten().collect();
-                // Linear, as each group is in order already.
-                all.sort_by_key(|(name, _)| *name);
-                all.dedup_by_key(|(name, _)| *name);
-                all.into_iter().map(|(_, v)| v.clone()).collect()
-            }
-        }
+        let mut members = groups.iter().filter_map(|group| inner.groups.get(group));
+        let first: Vec<_> = members.next().into_iter().flatten().collect();
+        let all = members.fold(first, |all, more| merge(all, more));
+        all.into_iter().map(|(_, object)| object.clone()).collect()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner<V>> {
         self.inner.read().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Two groups in one, each by name. A set's pods are in the same two groups, nearly always: so most names are never looked at.
+fn merge<'a, V>(
+    one: Vec<(&'a String, &'a Arc<V>)>,
+    other: &'a BTreeMap<String, Arc<V>>,
+) -> Vec<(&'a String, &'a Arc<V>)> {
+    let mut all = Vec::with_capacity(one.len().max(other.len()));
+    let mut other = other.iter().peekable();
+    for object in one {
+        while let Some(before) = other.next_if(|o| !Arc::ptr_eq(o.1, object.1) && o.0 < object.0) {
+            all.push(before);
+        }
+        other.next_if(|o| Arc::ptr_eq(o.1, object.1));
+        all.push(object);
+    }
+    all.extend(other);
+    all
 }
 
 /// The one writer of a cache.
@@ -116,6 +133,16 @@ pub struct Change<V> {
     pub before: Option<Arc<V>>,
     /// Absent when it is gone.
     pub after: Option<Arc<V>>,
+}
+
+impl<V: Cached> Change<V> {
+    /// Whether plans can see it.
+    pub fn is_seen(&self) -> bool {
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) => !after.same(before),
+            _ => true,
+        }
+    }
 }
 
 impl<V: Cached> Writer<V> {
@@ -259,6 +286,17 @@ mod tests {
         gone.sort();
         assert_eq!(gone, ["db-0", "web-0"]);
         assert_eq!(names(&cache, &[Group::Owner("u".into())]), ["web-1"]);
+    }
+
+    #[test]
+    fn what_plans_cannot_see_is_no_change() {
+        let (_, mut writer) = filled();
+        let again = writer.apply(Event::Apply(pod("web-1", "11", Some("u")))).remove(0);
+        assert!(!again.is_seen(), "only its version is another");
+        let mut failed = pod("web-1", "12", Some("u"));
+        failed.status.phase = "Failed".into();
+        assert!(writer.apply(Event::Apply(failed)).remove(0).is_seen());
+        assert!(writer.apply(Event::Delete(pod("web-1", "13", Some("u")))).remove(0).is_seen());
     }
 
     #[test]

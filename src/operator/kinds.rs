@@ -59,6 +59,10 @@ impl Cached for Pod {
     fn share(&mut self, with: &Self) {
         Self::share(self, with);
     }
+
+    fn same(&self, before: &Self) -> bool {
+        self == before
+    }
 }
 
 impl Cached for Claim {
@@ -71,6 +75,12 @@ impl Cached for Claim {
 
     fn groups(&self, key: &Key) -> Vec<Group> {
         claim_family(key).map(Group::Family).into_iter().collect()
+    }
+
+    fn same(&self, before: &Self) -> bool {
+        let Self { name, uid, resource_version: _, owners, deleting, pending } = self;
+        (name, uid, owners) == (&before.name, &before.uid, &before.owners)
+            && (*deleting, *pending) == (before.deleting, before.pending)
     }
 }
 

@@ -16,14 +16,10 @@ use kube::{
         watcher,
     },
 };
-use ordinal_plan::snapshot::{Claim, Pod, Revision, SET_KIND, Service};
+use ordinal_plan::snapshot::{Claim, Phase, Pod, Revision, SET_KIND, Service};
 use serde::de::DeserializeOwned;
-use std::{
-    fmt::Debug,
-    pin::pin,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, fmt::Debug, pin::pin, sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 
 /// A watch is tried again every second or so; what is wrong is said again after this, if it is still the same.
@@ -33,6 +29,10 @@ const SAY_AGAIN: Duration = Duration::from_secs(60);
 /// kube's own 30 s, pods of a set that was deleted during an outage were made, and collected, over and over until the watch of
 /// sets was back as well.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A change that lets a set do nothing but count waits so long, in which what the set waits for often comes as well: the pod
+/// gets ready that appeared, or is gone that began to end.
+const QUIET_PAUSE: Duration = Duration::from_millis(100);
 
 /// Objects per page of a list: a start with 10,000 pods is not to wait for many answers, nor to need memory for all at once.
 const PAGE: u32 = 1_000;
@@ -119,15 +119,28 @@ pub async fn drive<V: Woken>(
 ) {
     let mut writer = Writer::new(cache);
     let mut events = pin!(watch::<V::Wire>(&client));
-    while let Some(event) = events.next().await {
-        for change in writer.apply(event) {
-            let mut woken = V::concerned(&change, &sets);
-            woken.sort();
-            woken.dedup();
-            for key in woken {
-                if queue.unbounded_send(object_ref(&key)).is_err() {
-                    return; // the controller has ended
+    let mut later = BTreeSet::new();
+    let mut flush = pin!(sleep(Duration::ZERO));
+    loop {
+        let now: BTreeSet<Key> = tokio::select! {
+            event = events.next() => {
+                let Some(event) = event else { return };
+                let (quiet, loud): (Vec<_>, Vec<_>) =
+                    writer.apply(event).into_iter().filter(Change::is_seen).partition(V::is_quiet);
+                let concerned = |changes: &[Change<V>]| changes.iter().flat_map(|c| V::concerned(c, &sets)).collect();
+                let (now, quiet): (BTreeSet<Key>, BTreeSet<Key>) = (concerned(&loud), concerned(&quiet));
+                if later.is_empty() && !quiet.is_empty() {
+                    flush.as_mut().reset(Instant::now() + QUIET_PAUSE);
                 }
+                later.extend(quiet);
+                later.retain(|key| !now.contains(key));
+                now
+            }
+            () = &mut flush, if !later.is_empty() => std::mem::take(&mut later),
+        };
+        for key in now {
+            if queue.unbounded_send(object_ref(&key)).is_err() {
+                return; // the controller has ended
             }
         }
     }
@@ -154,6 +167,11 @@ pub fn sets(
 pub trait Woken: Cached {
     /// The sets that a change concerns.
     fn concerned(change: &Change<Self>, sets: &Sets) -> Vec<Key>;
+
+    /// Whether a change lets sets do nothing but count.
+    fn is_quiet(_: &Change<Self>) -> bool {
+        false
+    }
 }
 
 impl Woken for Pod {
@@ -167,6 +185,15 @@ impl Woken for Pod {
         let parents = pods()
             .map(|pod| Key { namespace: change.key.namespace.clone(), name: pod.parsed.parent(&pod.name).to_owned() });
         owners.chain(parents.filter(|key| sets.contains(key))).collect()
+    }
+
+    /// A pod that only appears, or begins to end.
+    fn is_quiet(change: &Change<Self>) -> bool {
+        match (&change.before, &change.after) {
+            (None, Some(pod)) => matches!(pod.phase, Phase::None | Phase::Pending),
+            (Some(before), Some(pod)) => before.deleting.is_none() && pod.deleting.is_some(),
+            _ => false,
+        }
     }
 }
 
@@ -201,4 +228,35 @@ fn owner<V>(
 ) -> Option<Key> {
     (controller.kind == SET_KIND)
         .then(|| Key { namespace: change.key.namespace.clone(), name: controller.name.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ordinal_api::lite;
+    use serde_json::json;
+
+    fn pod(status: serde_json::Value, deleting: bool) -> Option<Arc<Pod>> {
+        let deleted = deleting.then_some("2026-01-01T00:00:00Z");
+        let wire = json!({"metadata": {"name": "web-0", "deletionTimestamp": deleted}, "status": status});
+        let wire: lite::Pod = serde_json::from_value(wire).expect("a pod");
+        Some(Arc::new(wire.into()))
+    }
+
+    #[test]
+    fn s_8_3_what_lets_a_set_do_nothing_but_count_can_wait() {
+        let (pending, running) = (json!({"phase": "Pending"}), json!({"phase": "Running"}));
+        let cases = [
+            ("it appears", None, pod(pending.clone(), false), true),
+            ("it appears running", None, pod(running.clone(), false), false),
+            ("it runs", pod(pending.clone(), false), pod(running.clone(), false), false),
+            ("it begins to end", pod(running.clone(), false), pod(running.clone(), true), true),
+            ("it ends", pod(running, true), pod(json!({"phase": "Failed"}), true), false),
+            ("it is gone", pod(pending, true), None, false),
+        ];
+        for (what, before, after, quiet) in cases {
+            let key = Key { namespace: "ns".into(), name: "web-0".into() };
+            assert_eq!(Pod::is_quiet(&Change { key, before, after }), quiet, "{what}");
+        }
+    }
 }

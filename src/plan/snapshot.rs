@@ -260,7 +260,7 @@ pub const SET_API_VERSION: &str = "apps.ordinal.dev/v1";
 pub const SET_KIND: &str = "OrdinalSet";
 
 /// A pod, as far as plans look at it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Pod {
     /// `metadata.name`
     pub name: String,
