@@ -58,6 +58,7 @@ async fn a_log_in_json_has_an_object_per_line() -> Outcome {
     let args = ["--log-format=json", "--log-level=debug", "--lease-name=json"].map(str::to_owned).to_vec();
     let operator = Operator::start(control_plane, OperatorOptions { args, ..OperatorOptions::default() }).await?;
     operator.says(SOON, &["leading"]).await?;
+    operator.says(SOON, &["caches are filled"]).await?;
     let log = operator.log_path();
     assert_eq!(operator.stop(SOON).await?, 0);
     let text = std::fs::read_to_string(log)?;
