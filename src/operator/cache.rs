@@ -3,7 +3,7 @@
 //! Not kube's `reflector::Store`: that one has no index, so finding a set's pods is a scan of every pod, and a relist
 //! drops vanished objects without telling anyone.
 
-use kube::{Resource, runtime::watcher::Event};
+use kube::{Resource, core::NamespaceResourceScope, runtime::watcher::Event};
 use ordinal_plan::freshness::Horizon;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -42,7 +42,12 @@ pub enum Group {
 /// An object in the cache.
 pub trait Cached: Send + Sync + Sized + 'static {
     /// The form in which it is watched.
-    type Wire: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static;
+    type Wire: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + serde::de::DeserializeOwned
+        + Send
+        + 'static;
 
     /// What is kept of it; `None` when no set can ever ask for it.
     fn keep(wire: Self::Wire) -> Option<Self>;
@@ -93,6 +98,11 @@ impl<V: Cached> Cache<V> {
         let first: Vec<_> = members.next().into_iter().flatten().collect();
         let all = members.fold(first, |all, more| merge(all, more));
         all.into_iter().map(|(_, object)| object.clone()).collect()
+    }
+
+    /// How many objects there are.
+    pub fn len(&self) -> usize {
+        self.read().objects.len()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner<V>> {

@@ -1,6 +1,10 @@
 //! Clients of the API server: one for the work, and one for the lease, which a full queue of writes must not cost.
 
-use crate::{config::Run, outcome::describe};
+use crate::{
+    config::{Cluster, Run},
+    metrics::Metrics,
+    outcome::describe,
+};
 use http::{Response, StatusCode, header::RETRY_AFTER};
 use kube::{
     Client, Config,
@@ -28,15 +32,15 @@ const ANSWER: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// A sentence that says which file, context or environment is wrong.
-pub async fn config(run: &Run) -> Result<Config, String> {
-    let options = KubeConfigOptions { context: run.context.clone(), ..KubeConfigOptions::default() };
-    let mut config = match &run.kubeconfig {
+pub async fn config(cluster: &Cluster) -> Result<Config, String> {
+    let options = KubeConfigOptions { context: cluster.context.clone(), ..KubeConfigOptions::default() };
+    let mut config = match &cluster.kubeconfig {
         Some(path) => {
             let fail = |e: &dyn std::error::Error| format!("kubeconfig {}: {}", path.display(), sentence(e));
             let kubeconfig = Kubeconfig::read_from(path).map_err(|e| fail(&e))?;
             Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|e| fail(&e))?
         }
-        None if run.context.is_some() => {
+        None if cluster.context.is_some() => {
             let fail = |e: &dyn std::error::Error| format!("kubeconfig {}: {}", usual_place(), sentence(e));
             Config::from_kubeconfig(&options).await.map_err(|e| fail(&e))?
         }
@@ -69,10 +73,11 @@ fn sentence(error: &dyn std::error::Error) -> String {
 ///
 /// # Errors
 /// When the TLS set-up of the configuration is wrong.
-pub fn for_work(config: Config, run: &Run) -> Result<Client, String> {
+pub fn for_work(config: Config, run: &Run, metrics: &Metrics) -> Result<Client, String> {
     let bucket = (run.qps > 0.0).then(|| Bucket::new(run.qps, f32::from(run.burst.get())));
     let builder = ClientBuilder::try_from(config).map_err(|e| describe(&e))?;
     Ok(builder
+        .with_layer(&metrics.calls())
         .with_layer(&TimeoutLayer::new(ANSWER))
         .with_layer(&ConcurrencyLimitLayer::new(IN_FLIGHT))
         .with_layer(&Throttle::new(bucket))
@@ -83,11 +88,11 @@ pub fn for_work(config: Config, run: &Run) -> Result<Client, String> {
 ///
 /// # Errors
 /// As [`for_work`].
-pub fn for_lease(mut config: Config) -> Result<Client, String> {
+pub fn for_lease(mut config: Config, metrics: &Metrics) -> Result<Client, String> {
     let limit = Duration::from_secs(5);
     config.read_timeout = Some(limit);
     let builder = ClientBuilder::try_from(config).map_err(|e| describe(&e))?;
-    Ok(builder.with_layer(&TimeoutLayer::new(limit)).build())
+    Ok(builder.with_layer(&metrics.calls()).with_layer(&TimeoutLayer::new(limit)).build())
 }
 
 /// Holds requests back: after a 429 the whole client until the server's Retry-After is over, and always to the rate that

@@ -7,6 +7,7 @@ use crate::{
 use k8s_openapi::jiff::Timestamp;
 use ordinal_plan::{
     Snapshot,
+    freshness::Kind,
     snapshot::{Claim, Memory, Pod, Revision, Service, Set},
 };
 use std::sync::Arc;
@@ -36,6 +37,17 @@ impl Caches {
             ("Service", &self.services.horizon),
         ];
         all.into_iter().filter(|(_, horizon)| !horizon.is_synced()).map(|(kind, _)| kind).collect()
+    }
+
+    /// How many objects of each kind there are.
+    pub fn sizes(&self) -> [(Kind, usize); 5] {
+        [
+            (Kind::Set, self.sets.store.len()),
+            (Kind::Pod, self.pods.len()),
+            (Kind::Claim, self.claims.len()),
+            (Kind::Revision, self.revisions.len()),
+            (Kind::Service, self.services.len()),
+        ]
     }
 
     /// What there is for one set, now.

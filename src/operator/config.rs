@@ -20,11 +20,25 @@ pub struct Cli {
 pub enum Command {
     /// Run the operator until it is stopped by SIGTERM or SIGINT.
     Run(Run),
+    /// Say what the operator would do for a set now, and what the set waits for. Changes nothing.
+    Explain(Explain),
 }
 
-/// Flags of `ordinal run`.
+/// Flags of `ordinal explain`.
 #[derive(Args, Debug, Clone)]
-pub struct Run {
+pub struct Explain {
+    /// The set.
+    #[arg(value_name = "NAMESPACE/NAME", value_parser = full_name)]
+    pub set: (String, String),
+
+    /// Where the set is.
+    #[command(flatten)]
+    pub cluster: Cluster,
+}
+
+/// Which cluster, and who we are there.
+#[derive(Args, Debug, Clone)]
+pub struct Cluster {
     /// Kubeconfig file; without it $KUBECONFIG, ~/.kube/config or, in a pod, the service account.
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
@@ -32,8 +46,20 @@ pub struct Run {
     /// Context of the kubeconfig; without it its current one.
     #[arg(long, value_name = "NAME")]
     pub context: Option<String>,
+}
 
-    /// How many sets are worked on at a time.
+/// Flags of `ordinal run`.
+#[derive(Args, Debug, Clone)]
+pub struct Run {
+    /// The cluster to work in.
+    #[command(flatten)]
+    pub cluster: Cluster,
+
+    /// Work in these namespaces alone; without it in all.
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', value_parser = namespace)]
+    pub namespaces: Vec<String>,
+
+    /// How many sets are worked on at a time; with --namespaces, in each of them.
     #[arg(long, value_name = "N", default_value = "5")]
     pub workers: NonZeroU16,
 
@@ -73,9 +99,13 @@ pub struct Run {
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
     pub retry_period: Duration,
 
-    /// Where /healthz, /readyz and /metrics are served.
+    /// Where /livez, /readyz, /metrics and /debug/plan/NAMESPACE/NAME are served.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     pub health_bind_address: SocketAddr,
+
+    /// Tell of each set at /metrics; with thousands of sets, say false.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
+    pub metrics_per_set: bool,
 
     /// Form of the log on stderr.
     #[arg(long, value_enum, default_value = "text")]
@@ -96,6 +126,14 @@ pub enum LogFormat {
 }
 
 impl Run {
+    /// The namespaces that are worked in, each for itself; `None` stands for all of them at once.
+    pub fn realms(&self) -> Vec<Option<String>> {
+        let mut realms: Vec<_> = self.namespaces.iter().cloned().map(Some).collect();
+        realms.sort();
+        realms.dedup();
+        if realms.is_empty() { vec![None] } else { realms }
+    }
+
     /// What the values of single flags cannot say.
     ///
     /// # Errors
@@ -109,6 +147,21 @@ impl Run {
         }
         Ok(())
     }
+}
+
+fn namespace(text: &str) -> Result<String, String> {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let fits =
+        (1..=63).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('-') && !text.ends_with('-');
+    if fits { Ok(text.to_owned()) } else { Err("not the name of a namespace".into()) }
+}
+
+fn full_name(text: &str) -> Result<(String, String), String> {
+    let (namespace, name) = text.split_once('/').ok_or("must be NAMESPACE/NAME")?;
+    if name.is_empty() || name.contains('/') {
+        return Err("must be NAMESPACE/NAME".into());
+    }
+    Ok((self::namespace(namespace)?, name.to_owned()))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -133,7 +186,7 @@ mod tests {
 
     fn run(args: &[&str]) -> Result<Run, String> {
         let cli = Cli::try_parse_from([&["ordinal", "run"], args].concat()).map_err(|e| e.to_string())?;
-        let Command::Run(run) = cli.command;
+        let Command::Run(run) = cli.command else { panic!("another command") };
         run.validate().map(|()| run)
     }
 
@@ -157,6 +210,22 @@ mod tests {
     }
 
     #[test]
+    fn each_namespace_is_worked_in_once() {
+        assert_eq!(run(&[]).expect("no flags").realms(), [None]);
+        let two = run(&["--namespaces=b,a", "--namespaces=b"]).expect("flags");
+        assert_eq!(two.realms(), [Some("a".to_owned()), Some("b".to_owned())]);
+    }
+
+    #[test]
+    fn a_set_to_explain_is_named_with_its_namespace() {
+        let explain = |set| Cli::try_parse_from(["ordinal", "explain", set]).map(|cli| cli.command);
+        assert!(matches!(explain("ns/web"), Ok(Command::Explain(e)) if e.set == ("ns".to_owned(), "web".to_owned())));
+        for wrong in ["web", "ns/", "/web", "ns/web/0"] {
+            assert!(explain(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn wrong_flags_are_refused() {
         assert!(run(&[]).is_ok());
         for wrong in [
@@ -168,6 +237,9 @@ mod tests {
             &["--renew-deadline", "0"],
             &["--log-format", "xml"],
             &["--health-bind-address", "8081"],
+            &["--namespaces", "Prod"],
+            &["--namespaces", "a,,b"],
+            &["--metrics-per-set", "maybe"],
             &["--no-such-flag"],
         ] {
             assert!(run(wrong).is_err(), "{wrong:?}");

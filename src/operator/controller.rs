@@ -24,20 +24,33 @@ use std::{future::Future, num::NonZeroU16, sync::Arc, time::Duration};
 use tokio::{sync::watch as channel, task::JoinHandle};
 use tracing::{debug, info, warn};
 
-/// Empty caches, and the writer of that of sets.
-pub fn caches() -> (Arc<Caches>, store::Writer<Observed>) {
-    let (sets, writer) = Sets::new();
-    let caches = Caches {
-        pods: Arc::default(),
-        claims: Arc::default(),
-        revisions: Arc::default(),
-        services: Arc::default(),
-        sets: Arc::new(sets),
-    };
-    (Arc::new(caches), writer)
+/// The part of a cluster that one controller works in, and what it knows of it.
+pub struct Realm {
+    /// One namespace, or all.
+    pub namespace: Option<String>,
+    /// What there is.
+    pub caches: Arc<Caches>,
+    /// What is remembered.
+    pub book: Arc<Book>,
 }
 
-/// What the controller needs beside its caches.
+impl Realm {
+    /// Nothing known yet; with the writer of the cache of sets.
+    pub fn new(namespace: Option<String>) -> (Arc<Self>, store::Writer<Observed>) {
+        let (sets, writer) = Sets::new();
+        let caches = Caches {
+            pods: Arc::default(),
+            claims: Arc::default(),
+            revisions: Arc::default(),
+            services: Arc::default(),
+            sets: Arc::new(sets),
+        };
+        (Arc::new(Self { namespace, caches: Arc::new(caches), book: Arc::default() }), writer)
+    }
+}
+
+/// What the controllers of all realms share.
+#[derive(Clone)]
 pub struct Parts {
     /// For watches and writes.
     pub client: Client,
@@ -54,30 +67,33 @@ pub struct Parts {
 /// Runs until `stop`; passes under way are finished first.
 pub async fn run(
     parts: Parts,
-    caches: Arc<Caches>,
+    realm: Arc<Realm>,
     writer: store::Writer<Observed>,
     stop: impl Future<Output = ()> + Send + Sync + Clone + 'static,
 ) {
     let Parts { client, events, metrics, workers, leading } = parts;
+    let caches = &realm.caches;
+    let (namespace, sets) = (realm.namespace.clone(), caches.sets.clone());
+    let site = watch::Site { client: client.clone(), namespace, sets, metrics: metrics.clone() };
     let (wake, woken) = mpsc::unbounded();
     let watches: [JoinHandle<()>; 4] = [
-        tokio::spawn(watch::drive(client.clone(), caches.pods.clone(), caches.sets.clone(), wake.clone())),
-        tokio::spawn(watch::drive(client.clone(), caches.claims.clone(), caches.sets.clone(), wake.clone())),
-        tokio::spawn(watch::drive(client.clone(), caches.revisions.clone(), caches.sets.clone(), wake.clone())),
-        tokio::spawn(watch::drive(client.clone(), caches.services.clone(), caches.sets.clone(), wake)),
+        tokio::spawn(watch::drive(site.clone(), caches.pods.clone(), wake.clone())),
+        tokio::spawn(watch::drive(site.clone(), caches.claims.clone(), wake.clone())),
+        tokio::spawn(watch::drive(site.clone(), caches.revisions.clone(), wake.clone())),
+        tokio::spawn(watch::drive(site.clone(), caches.services.clone(), wake)),
     ];
     let (gate, open) = channel::channel(Gate::Waiting);
     let gatekeeper = tokio::spawn(keep_gate(gate, caches.clone(), leading, stop.clone()));
     let context = Arc::new(Context {
         executor: Executor::new(client.clone(), caches.clone(), events.clone()),
-        book: Book::default(),
+        book: realm.book.clone(),
         metrics,
         caches: caches.clone(),
         events,
         open,
     });
     let forgetful = context.clone();
-    Controller::for_stream(watch::sets(&client, caches.sets.clone(), writer), caches.sets.store.clone())
+    Controller::for_stream(watch::sets(&site, writer), caches.sets.store.clone())
         .with_config(Config::default().concurrency(workers.get()))
         .reconcile_on(woken)
         .graceful_shutdown_on(stop)

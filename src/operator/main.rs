@@ -13,6 +13,7 @@ mod config;
 mod controller;
 mod events;
 mod executor;
+mod explain;
 mod gather;
 mod kinds;
 mod leader;
@@ -26,8 +27,9 @@ mod sets;
 mod watch;
 
 use clap::Parser;
-use config::{Cli, Command, LogFormat, Run};
-use futures::FutureExt;
+use config::{Cli, Command, Explain, LogFormat, Run};
+use controller::Realm;
+use futures::{FutureExt, future::join_all};
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
     io,
@@ -45,7 +47,10 @@ use tracing::{error, info};
 const DRAIN: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
-    let Cli { command: Command::Run(run) } = Cli::parse();
+    let run = match Cli::parse().command {
+        Command::Run(run) => run,
+        Command::Explain(what) => return explained(&what),
+    };
     if let Err(wrong) = run.validate() {
         eprintln!("error: {wrong}");
         return ExitCode::from(2);
@@ -67,6 +72,25 @@ fn main() -> ExitCode {
     }
 }
 
+fn explained(Explain { set: (namespace, name), cluster }: &Explain) -> ExitCode {
+    let answer = async {
+        let config = client::config(cluster).await?;
+        let client = kube::Client::try_from(config).map_err(|e| outcome::describe(&e))?;
+        explain::live(&client, namespace, name).await
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.map_err(|e| e.to_string()).and_then(|runtime| runtime.block_on(answer)) {
+        Ok(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// How a run ended that could begin.
 enum End {
     Stopped,
@@ -74,22 +98,26 @@ enum End {
 }
 
 async fn operate(run: Run) -> Result<End, String> {
-    let config = client::config(&run).await?;
+    let config = client::config(&run.cluster).await?;
     info!(version = env!("CARGO_PKG_VERSION"), server = %config.cluster_url, "starting");
     let listener = server::bind(run.health_bind_address)
         .await
         .map_err(|e| format!("cannot listen on {}: {e}", run.health_bind_address))?;
-    let lease_client = client::for_lease(config.clone())?;
-    let client = client::for_work(config, &run)?;
+    let metrics = metrics::Metrics::new(run.metrics_per_set);
+    let lease_client = client::for_lease(config.clone(), &metrics)?;
+    let client = client::for_work(config, &run, &metrics)?;
     let identity = identity(&run);
 
-    let (caches, writer) = controller::caches();
-    let metrics = metrics::Metrics::default();
-    tokio::spawn(server::serve(listener, caches.clone(), metrics.clone()));
+    let (realms, writers): (Vec<_>, Vec<_>) = run.realms().into_iter().map(Realm::new).unzip();
+    tokio::spawn(server::serve(listener, realms.clone().into(), metrics.clone()));
     let events = events::Events::spawn(client.clone(), &identity);
     let stop = stop_signal()?.shared();
 
     let (leading, is_leading) = channel::channel(!run.leader_elect);
+    tokio::spawn({
+        let (mut is_leading, metrics) = (is_leading.clone(), metrics.clone());
+        async move { is_leading.wait_for(|leading| *leading).await.map(|_| metrics.leads()) }
+    });
     let (drained, is_drained) = tokio::sync::oneshot::channel::<()>();
     let contender = leader::Contender::new(lease_client, &run, identity);
     let mut lease = if run.leader_elect {
@@ -101,10 +129,11 @@ async fn operate(run: Run) -> Result<End, String> {
 
     let parts =
         controller::Parts { client, events: events.clone(), metrics, workers: run.workers, leading: is_leading };
-    let work = controller::run(parts, caches, writer, stop.clone());
+    let controllers = realms.into_iter().zip(writers);
+    let work = join_all(controllers.map(|(realm, writer)| controller::run(parts.clone(), realm, writer, stop.clone())));
     let bounded = async {
         tokio::select! {
-            () = work => {}
+            _ = work => {}
             () = stop.then(|()| tokio::time::sleep(DRAIN)) => error!("passes did not end in time"),
         }
     };

@@ -41,7 +41,7 @@ pub struct Context {
     /// The only writer.
     pub executor: Executor,
     /// What is remembered of each set.
-    pub book: Book,
+    pub book: Arc<Book>,
     /// What is measured.
     pub metrics: Metrics,
     /// For sets that cannot be planned for.
@@ -90,6 +90,14 @@ pub async fn reconcile(observed: Arc<Observed>, context: Arc<Context>) -> Result
         return Ok(Action::await_change());
     }
     let key = Key::of(&*observed);
+    let started = Instant::now();
+    context.metrics.queue().take(&key);
+    let outcome = look_at(key, &context).await;
+    context.metrics.passed(outcome.is_ok(), started.elapsed());
+    outcome
+}
+
+async fn look_at(key: Key, context: &Context) -> Result<Action, Error> {
     // The gate may have been shut for long.
     let Some(observed) = context.caches.sets.store.get(&object_ref(&key)) else {
         context.forget(&key);
@@ -98,7 +106,7 @@ pub async fn reconcile(observed: Arc<Observed>, context: Arc<Context>) -> Result
     match &observed.set {
         Ok(set) => {
             let span = info_span!("pass", namespace = key.namespace, set = key.name, generation = set.generation);
-            pass(key, set, &context).instrument(span).await
+            pass(key, set, context).instrument(span).await
         }
         Err(why) => {
             report_invalid(&key, &observed, why, &context.events);
@@ -110,6 +118,7 @@ pub async fn reconcile(observed: Arc<Observed>, context: Arc<Context>) -> Result
 /// When a failed pass is tried again: ever later, and not before the server wants it. An event of the set comes first.
 pub fn retry(observed: Arc<Observed>, error: &Error, context: Arc<Context>) -> Action {
     let pause = context.book.failed(&Key::of(&*observed));
+    context.metrics.queue().retry();
     Action::requeue(pause.max(error.retry_after.unwrap_or_default()))
 }
 
@@ -128,10 +137,10 @@ async fn pass(key: Key, set: &Arc<Set>, context: &Context) -> Result<Action, Err
         return Err(Error { what: "the planner panicked: a defect, please report it".into(), retry_after: None });
     };
     debug!("{plan}");
-    context.metrics.budget(set, plan.budget);
     let mut report = context.executor.execute(set, &plan).await;
 
     let status = plan.status_to_write(set, report.undetermined);
+    context.metrics.judged(set, &status, plan.budget);
     let status = write_status(set, &status, &mut notes, &mut report, context).await;
     let memory = plan.memory_after(&notes.memory, &report.learned, !report.failures.is_empty());
     let again = says_more(&notes.memory, &memory);

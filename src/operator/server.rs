@@ -1,7 +1,7 @@
-//! What is asked of the operator over HTTP: the probes `/healthz` and `/readyz`, which is 200 once all caches are filled, and
-//! `/metrics` (S-7.5).
+//! What is asked of the operator over HTTP: the probes `/livez` and `/readyz`, which is 200 once all caches are filled, `/metrics`
+//! (S-7.5), and `/debug/plan/<namespace>/<name>`, a plan in words.
 
-use crate::{collect::Caches, metrics::Metrics};
+use crate::{cache::Key, controller::Realm, explain, metrics::Metrics, sets::object_ref};
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::Full;
 use hyper::{body::Bytes, server::conn::http1, service::service_fn};
@@ -22,7 +22,7 @@ pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Answers until the process ends.
-pub async fn serve(listener: TcpListener, caches: Arc<Caches>, metrics: Metrics) {
+pub async fn serve(listener: TcpListener, realms: Arc<[Arc<Realm>]>, metrics: Metrics) {
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -33,9 +33,9 @@ pub async fn serve(listener: TcpListener, caches: Arc<Caches>, metrics: Metrics)
                 continue;
             }
         };
-        let (caches, metrics) = (caches.clone(), metrics.clone());
+        let (realms, metrics) = (realms.clone(), metrics.clone());
         let answer = service_fn(move |request: Request<hyper::body::Incoming>| {
-            let response = respond(request.uri().path(), &caches, &metrics);
+            let response = respond(request.uri().path(), &realms, &metrics);
             async move { Ok::<_, Infallible>(response) }
         });
         let connection = http1::Builder::new()
@@ -50,21 +50,53 @@ pub async fn serve(listener: TcpListener, caches: Arc<Caches>, metrics: Metrics)
     }
 }
 
-fn respond(path: &str, caches: &Caches, metrics: &Metrics) -> Response<Full<Bytes>> {
+fn respond(path: &str, realms: &[Arc<Realm>], metrics: &Metrics) -> Response<Full<Bytes>> {
     let (status, kind, text) = match path {
-        "/healthz" | "/livez" => (StatusCode::OK, TEXT, "ok\n".to_owned()),
-        "/readyz" => match caches.missing().as_slice() {
+        // /healthz is the older name.
+        "/livez" | "/healthz" => (StatusCode::OK, TEXT, "ok\n".to_owned()),
+        "/readyz" => match missing(realms).as_slice() {
             [] => (StatusCode::OK, TEXT, "ok\n".to_owned()),
             missing => {
                 let text = format!("not ready: the first list is not complete of {}\n", missing.join(", "));
                 (StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
             }
         },
-        "/metrics" => (StatusCode::OK, OPEN_METRICS, metrics.text()),
-        _ => (StatusCode::NOT_FOUND, TEXT, "there are /healthz, /readyz and /metrics\n".to_owned()),
+        "/metrics" => {
+            let text = metrics.text(realms.iter().flat_map(|realm| realm.caches.sizes()));
+            (StatusCode::OK, OPEN_METRICS, text)
+        }
+        _ => match path.strip_prefix("/debug/plan/").and_then(|set| set.split_once('/')) {
+            Some((namespace, name)) => plan(realms, namespace, name),
+            None => {
+                let text = "there are /livez, /readyz, /metrics and /debug/plan/<namespace>/<name>\n".to_owned();
+                (StatusCode::NOT_FOUND, TEXT, text)
+            }
+        },
     };
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
+}
+
+/// The kinds that are not known yet, each with its namespace where there are several realms.
+fn missing(realms: &[Arc<Realm>]) -> Vec<String> {
+    let of = |realm: &Realm| {
+        let place = realm.namespace.as_ref().map(|namespace| format!(" in {namespace}")).unwrap_or_default();
+        realm.caches.missing().into_iter().map(|kind| format!("{kind}{place}")).collect::<Vec<_>>()
+    };
+    realms.iter().flat_map(|realm| of(realm)).collect()
+}
+
+fn plan(realms: &[Arc<Realm>], namespace: &str, name: &str) -> (StatusCode, &'static str, String) {
+    let key = Key { namespace: namespace.to_owned(), name: name.to_owned() };
+    let found = realms.iter().find_map(|realm| Some((realm, realm.caches.sets.store.get(&object_ref(&key))?)));
+    let Some((realm, observed)) = found else {
+        return (StatusCode::NOT_FOUND, TEXT, format!("there is no OrdinalSet {namespace}/{name}\n"));
+    };
+    let text = match &observed.set {
+        Ok(set) => explain::tell(&realm.caches.snapshot(set, realm.book.read(&key, &set.uid).memory)),
+        Err(why) => format!("OrdinalSet {namespace}/{name} is skipped: {why}\n"),
+    };
+    (StatusCode::OK, TEXT, text)
 }

@@ -3,12 +3,14 @@
 use crate::{
     cache::{Cache, Cached, Change, Key, Writer},
     kinds::{Observed, claim_family},
+    metrics::Metrics,
     outcome::describe,
     sets::{Concern, Sets, object_ref},
 };
-use futures::{Stream, StreamExt, channel::mpsc::UnboundedSender};
+use futures::{Stream, StreamExt, TryStreamExt, channel::mpsc::UnboundedSender};
 use kube::{
     Api, Client, Resource,
+    core::NamespaceResourceScope,
     runtime::{
         WatchStreamExt,
         reflector::{ObjectRef, store},
@@ -54,18 +56,48 @@ impl Backoff for Pauses {
     }
 }
 
+/// Where watches watch, and whom they tell.
+#[derive(Clone)]
+pub struct Site {
+    /// The API server.
+    pub client: Client,
+    /// One namespace, or all.
+    pub namespace: Option<String>,
+    /// The sets that are to be woken.
+    pub sets: Arc<Sets>,
+    /// What is measured.
+    pub metrics: Metrics,
+}
+
+impl Site {
+    fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        match &self.namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        }
+    }
+}
+
 /// A stream of events that reports its errors and goes on: retries are its own.
-fn watch<K>(client: &Client) -> impl Stream<Item = watcher::Event<K>> + Send + use<K>
+fn watch<K>(site: &Site) -> impl Stream<Item = watcher::Event<K>> + Send + use<K>
 where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
     // The default list is a consistent read; the freshness gate relies on that.
-    let events = watcher(Api::<K>::all(client.clone()), watcher::Config::default().page_size(PAGE));
+    let events = watcher(site.api::<K>(), watcher::Config::default().page_size(PAGE));
+    let metrics = site.metrics.clone();
+    let mut listed = false;
     let events = events.backoff(Pauses(watcher::DefaultBackoff::default()));
     let mut reported: Option<(String, Instant)> = None;
     events.filter_map(move |event| {
         let event = match event {
             Ok(event) => {
+                if matches!(event, watcher::Event::Init) && std::mem::replace(&mut listed, true) {
+                    metrics.watch_restarts::<K>();
+                }
                 // Before each list comes Init, even if the list then fails.
                 if !matches!(event, watcher::Event::Init) && reported.take().is_some() {
                     info!(kind = %K::kind(&()), "watch works again");
@@ -111,14 +143,10 @@ fn report<K: Resource<DynamicType = ()>>(problem: &watcher::Error) {
 }
 
 /// Drives the watch of one kind into its cache, and wakes the sets that each change concerns.
-pub async fn drive<V: Woken>(
-    client: Client,
-    cache: Arc<Cache<V>>,
-    sets: Arc<Sets>,
-    queue: UnboundedSender<ObjectRef<Observed>>,
-) {
+pub async fn drive<V: Woken>(site: Site, cache: Arc<Cache<V>>, queue: UnboundedSender<ObjectRef<Observed>>) {
+    let Site { sets, metrics, .. } = &site;
     let mut writer = Writer::new(cache);
-    let mut events = pin!(watch::<V::Wire>(&client));
+    let mut events = pin!(watch::<V::Wire>(&site));
     let mut later = BTreeSet::new();
     let mut flush = pin!(sleep(Duration::ZERO));
     loop {
@@ -127,7 +155,7 @@ pub async fn drive<V: Woken>(
                 let Some(event) = event else { return };
                 let (quiet, loud): (Vec<_>, Vec<_>) =
                     writer.apply(event).into_iter().filter(Change::is_seen).partition(V::is_quiet);
-                let concerned = |changes: &[Change<V>]| changes.iter().flat_map(|c| V::concerned(c, &sets)).collect();
+                let concerned = |changes: &[Change<V>]| changes.iter().flat_map(|c| V::concerned(c, sets)).collect();
                 let (now, quiet): (BTreeSet<Key>, BTreeSet<Key>) = (concerned(&loud), concerned(&quiet));
                 if later.is_empty() && !quiet.is_empty() {
                     flush.as_mut().reset(Instant::now() + QUIET_PAUSE);
@@ -139,6 +167,7 @@ pub async fn drive<V: Woken>(
             () = &mut flush, if !later.is_empty() => std::mem::take(&mut later),
         };
         for key in now {
+            metrics.queue().add(&key);
             if queue.unbounded_send(object_ref(&key)).is_err() {
                 return; // the controller has ended
             }
@@ -148,11 +177,11 @@ pub async fn drive<V: Woken>(
 
 /// The watch of sets, kept in their cache; each set that changed is to be looked at.
 pub fn sets(
-    client: &Client,
-    sets: Arc<Sets>,
+    site: &Site,
     writer: store::Writer<Observed>,
 ) -> impl Stream<Item = Result<Observed, watcher::Error>> + Send + use<> {
-    watch::<Observed>(client)
+    let (sets, metrics) = (site.sets.clone(), site.metrics.clone());
+    watch::<Observed>(site)
         .map(Ok)
         .reflect(writer)
         .inspect(move |event| {
@@ -161,6 +190,7 @@ pub fn sets(
             }
         })
         .touched_objects()
+        .inspect_ok(move |set| metrics.queue().add(&Key::of(set)))
 }
 
 /// A kind whose changes wake sets.

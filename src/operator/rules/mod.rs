@@ -9,10 +9,9 @@ mod queue;
 mod waking;
 
 use crate::{
-    book::Book,
     cache::{Cached, Writer},
     collect::Caches,
-    controller,
+    controller::Realm,
     events::Events,
     executor::Executor,
     kinds::Observed,
@@ -288,14 +287,15 @@ impl Bench {
     /// With empty caches, and a server that answers so.
     fn new(answers: impl Fn(&Call) -> Option<(u16, Value)> + Send + Sync + 'static) -> Self {
         let server = Server::new(answers, Duration::ZERO);
-        let (caches, sets) = controller::caches();
+        let (realm, sets) = Realm::new(None);
+        let caches = realm.caches.clone();
         let events = Events::spawn(server.client(), "bench");
         let (gate, open) = watch::channel(Gate::Open);
         let context = Arc::new(Context {
             caches: caches.clone(),
             executor: Executor::new(server.client(), caches.clone(), events.clone()),
-            book: Book::default(),
-            metrics: Metrics::default(),
+            book: realm.book.clone(),
+            metrics: Metrics::new(true),
             events,
             open,
         });

@@ -2,7 +2,7 @@
 
 use super::{Call, Server, set, status};
 use crate::{
-    controller::{self, Parts},
+    controller::{self, Parts, Realm},
     events::Events,
     metrics::Metrics,
 };
@@ -19,12 +19,12 @@ struct Running {
 impl Running {
     fn start(server: Server, workers: u16) -> Self {
         let (leading, is_leading) = watch::channel(true);
-        let (caches, writer) = controller::caches();
+        let (realm, writer) = Realm::new(None);
         let client = server.client();
         let events = Events::spawn(client.clone(), "queue");
         let workers = NonZeroU16::new(workers).expect("workers");
-        let parts = Parts { client, events, metrics: Metrics::default(), workers, leading: is_leading };
-        tokio::spawn(controller::run(parts, caches, writer, std::future::pending()));
+        let parts = Parts { client, events, metrics: Metrics::new(true), workers, leading: is_leading };
+        tokio::spawn(controller::run(parts, realm, writer, std::future::pending()));
         Self { server, _leading: leading }
     }
 

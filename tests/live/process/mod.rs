@@ -4,6 +4,7 @@ mod lease;
 mod load;
 mod metrics;
 mod missing;
+mod namespaces;
 mod usage;
 
 use anyhow::Result;
