@@ -2,9 +2,10 @@
 
 CARGO := cargo
 CRD := crds/ordinalsets.yaml
+CHART := $(CARGO) run --quiet --locked --package ordinal-tests --bin chart
 CRDGEN := $(CARGO) run --quiet --locked --package ordinal-api --features schema --bin crdgen
 
-.PHONY: help demo test unit exhaustive vectors live live-one parity campaign fuzz bench bench-plan bench-readme idle-memory lint crds build control-plane clean
+.PHONY: help demo test unit exhaustive vectors live live-one parity campaign fuzz bench bench-plan bench-readme idle-memory lint crds chart chart-test build control-plane clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -13,7 +14,7 @@ demo: control-plane ## Tour of a living set; KUBECONFIG=… on the command line 
 	@$(CARGO) build --locked --package ordinal --package ordinal-tests --bins
 	@$(CARGO) run --quiet --locked --package ordinal-tests --bin demo --$(if $(filter command line,$(origin KUBECONFIG)), --kubeconfig $(KUBECONFIG))
 
-test: unit vectors live parity campaign ## All tests; make exhaustive takes a minute more
+test: unit vectors live chart-test parity campaign ## All tests; make exhaustive takes a minute more
 
 unit: ## Tests without a cluster, in seconds
 	$(CARGO) test --locked --workspace --lib --bins
@@ -63,9 +64,17 @@ lint: ## Format, clippy, generated files, and the rules of the house
 	$(CARGO) clippy --locked --workspace --all-targets --features ordinal-api/schema -- --deny warnings
 	.ci/house-rules
 	$(CRDGEN) | diff $(CRD) - || { echo "$(CRD) is not up to date: run make crds"; exit 1; }
+	$(CHART) check
 
-crds: ## Generate the CRD from the Rust types
+crds: ## Generate the CRD from the Rust types; then make chart
 	@crd=$$($(CRDGEN)) && printf '%s\n' "$$crd" > $(CRD)
+
+chart: ## Make the plain manifests and the table of values from the chart
+	@$(CHART) render
+
+chart-test: control-plane ## The chart with the real helm: templates, refusals, install, upgrade, roll back, uninstall
+	$(CARGO) build --quiet --locked --package ordinal --bin ordinal
+	$(CARGO) test --locked --package ordinal-tests --test chart
 
 build: ## The operator, as it is released
 	$(CARGO) build --locked --release --package ordinal

@@ -1,4 +1,4 @@
-//! Where the programs of the control plane are.
+//! Where the programs are that tests run: those of the control plane, and tools.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,12 +17,18 @@ pub fn repository() -> &'static Path {
 /// its progress goes to our stderr.
 pub async fn folder() -> Result<&'static Path> {
     static FOLDER: OnceCell<PathBuf> = OnceCell::const_new();
-    FOLDER.get_or_try_init(build).await.map(PathBuf::as_path)
+    FOLDER.get_or_try_init(|| build("tests/control-plane/build.sh", &[])).await.map(PathBuf::as_path)
 }
 
-async fn build() -> Result<PathBuf> {
-    let script = repository().join("tests/control-plane/build.sh");
+/// A tool, built when it is missing.
+pub async fn tool(name: &str) -> Result<PathBuf> {
+    Ok(build("tests/tools/build.sh", &[name]).await?.join(name))
+}
+
+async fn build(script: &str, args: &[&str]) -> Result<PathBuf> {
+    let script = repository().join(script);
     let output = Command::new(&script)
+        .args(args)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .kill_on_drop(true)

@@ -81,16 +81,24 @@ impl Metrics {
         let leader = Gauge::default();
         ours.register("leader", "Whether this operator works: it holds the Lease, or needs none", leader.clone());
         let passes = Family::default();
+        // A series that begins with its first failure has no rate then.
+        for result in ["success", "error"] {
+            let _ = passes.get_or_create_owned(&Outcome { result });
+        }
         ours.register("reconcile", "Passes over a set, by what came of them: success or error", passes.clone());
         let pass_time = durations();
         ours.register("reconcile_duration_seconds", "What a pass took, its calls included", pass_time.clone());
-        let stale_passes = Family::default();
+        let (stale_passes, watch_restarts) = (Family::default(), Family::default());
+        for kind in [Kind::Set, Kind::Pod, Kind::Claim, Kind::Revision, Kind::Service] {
+            for family in [&stale_passes, &watch_restarts] {
+                let _: Counter = family.get_or_create_owned(&Watched::from(kind));
+            }
+        }
         ours.register(
             "stale_passes",
             "Passes put off because a cache did not have the set's own last writes yet",
             stale_passes.clone(),
         );
-        let watch_restarts = Family::default();
         ours.register("watch_restarts", "Watches that had to begin anew, with a list", watch_restarts.clone());
         let cache_objects = Family::default();
         ours.register("cache_objects", "Objects in the caches", cache_objects.clone());

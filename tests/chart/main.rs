@@ -1,0 +1,6 @@
+//! The chart, with the real helm.
+
+mod alerts;
+mod helm;
+mod release;
+mod values;
