@@ -5,7 +5,7 @@ CRD := crds/ordinalsets.yaml
 CHART := $(CARGO) run --quiet --locked --package ordinal-tests --bin chart
 CRDGEN := $(CARGO) run --quiet --locked --package ordinal-api --features schema --bin crdgen
 
-.PHONY: help demo test unit exhaustive vectors live live-one parity campaign fuzz bench bench-plan bench-readme idle-memory lint crds chart chart-test build control-plane clean
+.PHONY: help demo test unit exhaustive vectors live live-one parity campaign fuzz bench bench-plan bench-readme idle-memory lint crds chart chart-test build image control-plane clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -79,6 +79,9 @@ chart-test: control-plane ## The chart with the real helm: templates, refusals, 
 build: ## The operator, as it is released
 	$(CARGO) build --locked --release --package ordinal
 	@echo "built $(or $(CARGO_TARGET_DIR),target)/release/ordinal"
+
+image: ## The operator's image, by docker, podman or buildah; NAME=… and ARCH=amd64|arm64 if not this machine's
+	@deploy/image.sh $(or $(NAME),"") $(ARCH)
 
 control-plane: ## Build etcd, kube-apiserver and the others into a cache, once
 	@tests/control-plane/build.sh >/dev/null

@@ -28,7 +28,7 @@ use tokio::{
     sync::Notify,
     time::{Instant, timeout, timeout_at},
 };
-use tracing::debug;
+use tracing::{debug, warn};
 
 /// A slow start of 500 pods with a claim each, twice over; more at a time tells nobody more.
 const QUEUE: usize = 2_000;
@@ -82,6 +82,8 @@ impl Events {
         let mut publisher =
             Publisher { client, identity: identity.to_owned(), known: HashMap::new(), sets: HashMap::new() };
         tokio::spawn(async move {
+            // The server's words, of which there are as many as verbs and namespaces.
+            let mut refused = BTreeSet::new();
             loop {
                 let event = match queue.next() {
                     Next::Event(event) => *event,
@@ -96,6 +98,14 @@ impl Events {
                 };
                 match timeout(Duration::from_secs(10), publisher.publish(event)).await {
                     Ok(Ok(())) => {}
+                    // Whoever has no right to make events has it for none of them.
+                    Ok(Err(kube::Error::Api(refusal))) if refusal.code == 403 => {
+                        // Before this, it has the event's name.
+                        let why = refusal.message.split_once(" is forbidden: ").map_or("", |(_, why)| why);
+                        if refused.insert(why.to_owned()) {
+                            warn!("no permission for events: {}", refusal.message);
+                        }
+                    }
                     Ok(Err(error)) => debug!(%error, "event not published"),
                     Err(_) => debug!("event not published in time"),
                 }

@@ -5,6 +5,7 @@ mod load;
 mod metrics;
 mod missing;
 mod namespaces;
+mod rights;
 mod usage;
 
 use anyhow::Result;
