@@ -8,11 +8,13 @@ use kube::{
     Api,
     api::{Patch, PatchParams},
 };
-use ordinal_tests::{ControlPlane, Identity, Look, Operator, OperatorOptions, Options, Outcome, eventually};
+use ordinal_tests::{
+    ControlPlane, Identity, Look, Operator, OperatorOptions, Options, Outcome, Witness, eventually, process::Signal,
+};
 use serde_json::json;
 
 use super::without_sets;
-use crate::sets::{SOON, Sets, set};
+use crate::sets::{SOON, Sets, image, set};
 
 /// Much shorter than a lease of the default duration, which who comes after an orderly end must not wait out.
 const AT_ONCE: Duration = Duration::from_secs(10);
@@ -119,5 +121,39 @@ async fn s_8_12_a_killed_leader_is_replaced_amid_its_work() -> Outcome {
         Ok(Look::when(more > 0, || "they are not".to_owned()))
     })
     .await?;
+    Ok(())
+}
+
+// also: N-1, N-2, N-13
+#[tokio::test]
+async fn s_8_12_a_leader_that_sleeps_past_its_lease_ends_when_it_wakes_and_hits_no_pod() -> Outcome {
+    let ready_after = Duration::from_millis(700);
+    let control_plane = ControlPlane::start(Options { ready_after, ..Options::default() }).await?;
+    let short = ["--lease-duration=4", "--renew-deadline=3", "--retry-period=0.5"];
+    let first = Operator::start(&control_plane, options("asleep", &short)).await?;
+    first.says(SOON, &["leading"]).await?;
+    let second = Operator::start(&control_plane, options("asleep", &short)).await?;
+    let ns = control_plane.namespace("asleep").await?;
+    let witness = Witness::of(&ns);
+    ns.create_set(set("web", 4, json!({}))).await?;
+    ns.settled("web").await?;
+
+    let before = ns.uids("web").await?;
+    // Amid a roll-out the leader falls asleep, and the other goes on with it.
+    ns.patch_set("web", image("nginx:2")).await?;
+    ns.replaced("web-3", Some(before["web-3"].clone())).await?;
+    first.signal(Signal::Stop);
+    second.says(SOON, &["leading"]).await?;
+    ns.settled("web").await?;
+
+    let between = ns.uids("web").await?;
+    // It wakes amid the next one, with all that it believed before.
+    ns.patch_set("web", image("nginx:3")).await?;
+    ns.replaced("web-3", Some(between["web-3"].clone())).await?;
+    first.signal(Signal::Cont);
+    assert_eq!(first.ended(AT_ONCE).await?, 3, "{}", first.log());
+    ns.settled("web").await?;
+    let thrice = ["web-0", "web-1", "web-2", "web-3"].map(|name| (name.to_owned(), 3)).into();
+    assert_eq!(witness.lives(), thrice, "each pod was replaced once by each roll-out");
     Ok(())
 }
