@@ -1,6 +1,7 @@
 //! Who called the API server, and how: its audit log, which counts calls without asking the callers.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
@@ -60,6 +61,8 @@ pub struct Call {
     #[serde(rename = "requestReceivedTimestamp", default)]
     pub received: String,
     user: User,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
 }
 
 /// What a call was about; empty words where it does not say.
@@ -85,6 +88,11 @@ impl Call {
     /// Whether it is one of this verb about this object.
     pub fn is(&self, verb: &str, resource: &str, name: &str) -> bool {
         self.verb == verb && self.object.resource == resource && self.object.name == name
+    }
+
+    /// Whether it was refused because its user has no right to it; quotas and policies refuse otherwise.
+    pub fn is_forbidden(&self) -> bool {
+        self.annotations.get("authorization.k8s.io/decision").is_some_and(|decision| decision == "forbid")
     }
 
     /// In a few words, for a failure message: `patch pods web-0 200`.

@@ -1,10 +1,14 @@
 //! What most live tests need: the shared control plane, a running operator, a namespace.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use tokio::sync::OnceCell;
 
 use crate::{
+    audit::Tail,
     control_plane::ControlPlane,
+    identity::Identity,
     namespace::Namespace,
     operator::{Operator, OperatorOptions},
 };
@@ -24,10 +28,25 @@ pub async fn world() -> Result<&'static World> {
     WORLD
         .get_or_try_init(async || {
             let control_plane = ControlPlane::shared().await?;
+            watch_rights(control_plane.tail(Identity::Operator));
             let operator = Operator::start(control_plane, OperatorOptions::default()).await?;
             Ok(World { control_plane, operator })
         })
         .await
+}
+
+/// Ends the process when the operator is refused something for want of a right: the roles that are shipped must do.
+fn watch_rights(mut calls: Tail) {
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(Duration::from_secs(1));
+            let calls = calls.read().unwrap_or_default();
+            if let Some(call) = calls.iter().find(|call| call.is_forbidden()) {
+                eprintln!("the operator has no right to {} {}: deploy/manifests must grant it", call.verb, call.uri);
+                std::process::exit(1);
+            }
+        }
+    });
 }
 
 /// A namespace of the shared world.

@@ -74,11 +74,7 @@ async fn ready(ns: &Namespace, count: usize) -> Result<BTreeMap<String, String>>
 
 fn refused(control_plane: &ControlPlane) -> Result<Vec<String>> {
     let calls = control_plane.calls(Identity::Operator)?;
-    Ok(calls
-        .into_iter()
-        .filter(|call| call.answer.code == 403)
-        .map(|call| format!("{} {}", call.verb, call.uri))
-        .collect())
+    Ok(calls.into_iter().filter(|call| call.is_forbidden()).map(|call| format!("{} {}", call.verb, call.uri)).collect())
 }
 
 #[tokio::test]

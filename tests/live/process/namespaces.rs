@@ -1,7 +1,9 @@
 //! An operator that is to work in some namespaces alone.
 
 use anyhow::Context;
-use ordinal_tests::{ControlPlane, Identity, Look, Operator, OperatorOptions, Options, Outcome, eventually};
+use ordinal_tests::{
+    ControlPlane, Identity, Look, Operator, OperatorOptions, Options, Outcome, audit::Call, eventually,
+};
 use serde_json::{Value, json};
 
 use crate::sets::{SOON, Sets, set};
@@ -50,8 +52,7 @@ async fn with_namespaces_it_works_there_and_needs_no_right_elsewhere() -> Outcom
         Ok(Look::when(pod.is_some_and(|p| p.metadata.deletion_timestamp.is_none()), || "it is not there".to_owned()))
     })
     .await?;
-    let refused: Vec<_> =
-        control_plane.calls(Identity::Operator)?.into_iter().filter(|c| c.answer.code == 403).collect();
+    let refused: Vec<_> = control_plane.calls(Identity::Operator)?.into_iter().filter(Call::is_forbidden).collect();
     assert!(refused.is_empty(), "{refused:?}");
     let (_, text) = operator.get("/metrics").await?;
     let pods = text.lines().find(|line| line.starts_with("ordinal_cache_objects{group=\"\",resource=\"pods\"}"));
