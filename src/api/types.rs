@@ -23,6 +23,9 @@ pub const LABEL_REVISION_HASH: &str = "controller.kubernetes.io/hash";
 /// The longest set name whose pods fit their labels (S-12.7): 63, less a dash and a hash of ten.
 pub const MAX_NAME_LENGTH: usize = 52;
 
+/// Before the version in the schema's description: by it, an operator knows a kind that is older or newer than itself.
+pub const SCHEMA_OF: &str = "Schema of Ordinal ";
+
 /// What an `OrdinalSet` shall look like. A StatefulSet's spec is a valid one, and means the same.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]

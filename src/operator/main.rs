@@ -15,6 +15,7 @@ mod events;
 mod executor;
 mod explain;
 mod gather;
+mod installed;
 mod kinds;
 mod leader;
 mod metrics;
@@ -127,6 +128,10 @@ async fn operate(run: Run) -> Result<End, String> {
         tokio::spawn(is_drained.map(|_| true))
     };
 
+    tokio::spawn({
+        let client = client.clone();
+        async move { installed::check(&client).await }
+    });
     let parts =
         controller::Parts { client, events: events.clone(), metrics, workers: run.workers, leading: is_leading };
     let controllers = realms.into_iter().zip(writers);

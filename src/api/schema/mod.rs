@@ -23,6 +23,8 @@ pub fn crd() -> Value {
         }
     });
     overlay::lay(root);
+    let description = root["description"].as_str().unwrap_or_default();
+    root["description"] = format!("{description} {}{}.", crate::SCHEMA_OF, env!("CARGO_PKG_VERSION")).into();
     rules::add(root);
     crd
 }

@@ -6,9 +6,10 @@ use anyhow::{Context, Result};
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::{Api, api::PostParams};
 use ordinal_tests::{
-    ControlPlane, Doorway, Identity, Look, Operator, OperatorOptions, Options, Outcome, eventually, install,
+    ControlPlane, Doorway, Identity, Look, Operator, OperatorOptions, Options, Outcome, binaries::repository,
+    eventually, install,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::without_sets;
 use crate::sets::{SOON, Sets, set};
@@ -59,6 +60,23 @@ async fn without_the_kind_it_says_what_to_install() -> Outcome {
     let ns = control_plane.namespace("installed").await?;
     ns.create_set(set("web", 1, json!({}))).await?;
     ns.settled("web").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_the_kind_of_another_version_it_says_which_is_older() -> Outcome {
+    let control_plane = ControlPlane::start(Options { nodes: 1, ..Options::default() }).await?;
+    let crd = std::fs::read_to_string(repository().join("crds/ordinalsets.yaml"))?;
+    let own = format!("Schema of Ordinal {}", env!("CARGO_PKG_VERSION"));
+    // The description is folded anywhere.
+    let mut words: Value = serde_saphyr::from_str(&crd)?;
+    let description = &mut words["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["description"];
+    let text = description.as_str().context("no description")?;
+    assert!(text.contains(&own), "{text}");
+    *description = text.replace(&own, "Schema of Ordinal 9.0.0").into();
+    control_plane.kubectl().apply(&words.to_string()).await?;
+    let operator = Operator::start(&control_plane, OperatorOptions::default()).await?;
+    operator.says(SOON, &["WARN", "newer, of Ordinal 9.0.0", "upgrade the operator"]).await?;
     Ok(())
 }
 
