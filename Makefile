@@ -5,7 +5,7 @@ CRD := crds/ordinalsets.yaml
 CHART := $(CARGO) run --quiet --locked --package ordinal-tests --bin chart
 CRDGEN := $(CARGO) run --quiet --locked --package ordinal-api --features schema --bin crdgen
 
-.PHONY: help demo test unit exhaustive vectors live live-one parity campaign fuzz bench bench-plan bench-readme idle-memory lint crds chart chart-test build image control-plane clean
+.PHONY: help demo test unit exhaustive vectors live live-one parity campaign fuzz bench bench-plan bench-readme idle-memory lint crds chart chart-test upgrade-test build image control-plane clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -68,6 +68,10 @@ lint: ## Format, clippy, generated files, and the rules of the house
 
 crds: ## Generate the CRD from the Rust types; then make chart
 	@crd=$$($(CRDGEN)) && printf '%s\n' "$$crd" > $(CRD)
+
+upgrade-test: control-plane ## An earlier operator is replaced by this one amid a roll-out; FROM=commit, the newest tag or the commit before
+	$(CARGO) build --quiet --locked --package ordinal --bin ordinal
+	ORDINAL_UPGRADE_FROM=$(FROM) $(CARGO) test --locked --package ordinal-tests --test upgrade
 
 chart: ## Make the plain manifests and the table of values from the chart
 	@$(CHART) render

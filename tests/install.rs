@@ -1,6 +1,6 @@
 //! What a cluster holds before a test begins: our CRD, our permissions, a default StorageClass.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -16,7 +16,12 @@ const ESTABLISHED: Duration = Duration::from_secs(30);
 
 /// Installs crds/ as a user would.
 pub async fn crds(kubectl: &Kubectl) -> Result<()> {
-    let folder = repository().join("crds").display().to_string();
+    crds_from(repository(), kubectl).await
+}
+
+/// Installs the crds/ of a checkout.
+pub async fn crds_from(checkout: &Path, kubectl: &Kubectl) -> Result<()> {
+    let folder = checkout.join("crds").display().to_string();
     kubectl.ok(["apply", "-f", &folder]).await.context("cannot install the CRDs")?;
     // kubectl wait fails at once on a CRD so fresh that it has no condition at all.
     eventually(ESTABLISHED, "the CRDs are established", async || {
@@ -29,7 +34,12 @@ pub async fn crds(kubectl: &Kubectl) -> Result<()> {
 
 /// Installs deploy/manifests but for the Deployment: the operator runs as a process of the test, with the same permissions.
 pub async fn operator_permissions(kubectl: &Kubectl) -> Result<()> {
-    let path = repository().join("deploy/manifests/ordinal.yaml");
+    permissions_from(&repository().join("deploy/manifests"), kubectl).await
+}
+
+/// The same of other manifests.
+pub async fn permissions_from(manifests: &Path, kubectl: &Kubectl) -> Result<()> {
+    let path = manifests.join("ordinal.yaml");
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let objects: Vec<Value> =
         serde_saphyr::from_multiple(&text).with_context(|| format!("cannot parse {}", path.display()))?;

@@ -70,6 +70,12 @@ impl Operator {
         Ok(operator)
     }
 
+    /// Starts another program than this checkout's, and does not wait.
+    pub fn launch_program(program: &Path, control_plane: &ControlPlane, args: &[String]) -> Result<Self> {
+        let (kubeconfig, log) = (control_plane.kubeconfig(Identity::Operator), control_plane.log("operator-other"));
+        Self::spawn(program, &kubeconfig, args, log)
+    }
+
     /// Starts one with any kubeconfig and does not wait.
     pub async fn launch(kubeconfig: &Path, args: &[String], log: PathBuf) -> Result<Self> {
         Self::spawn(binary().await?, kubeconfig, args, log)
