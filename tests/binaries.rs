@@ -13,6 +13,12 @@ pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
+/// The minor version of Kubernetes that tests run against: what `KUBERNETES` says, as in 1.34, or the usual one.
+pub fn kubernetes_minor() -> u32 {
+    let asked = std::env::var("KUBERNETES").ok();
+    asked.and_then(|version| version.split_once('.')?.1.parse().ok()).unwrap_or(37)
+}
+
 /// The folder with etcd, kube-apiserver, kubectl and the others. Builds what is missing, which takes minutes the first time;
 /// its progress goes to our stderr.
 pub async fn folder() -> Result<&'static Path> {

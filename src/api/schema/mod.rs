@@ -18,6 +18,10 @@ pub fn crd() -> Value {
     each_schema(root, &mut |schema| {
         // The API server drops the nulls of what may not be null, as the built-in does.
         schema.remove("nullable");
+        // Before 1.37 the format alone lets greater ones in.
+        if schema.get("format").is_some_and(|format| format == "int32") {
+            schema.entry("maximum").or_insert(i32::MAX.into());
+        }
         if let Some(Value::String(description)) = schema.get_mut("description") {
             *description = without_rule_numbers(description);
         }
