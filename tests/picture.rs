@@ -70,7 +70,7 @@ fn of_pod(room: &Room, pod: &Value) -> Value {
     if let Some(spec) = spec.as_object_mut() {
         spec.remove("nodeName");
     }
-    without_chance(&mut spec);
+    without_chance(room, &mut spec);
     // The built-in takes claim templates in no order (S-2.6).
     if let Some(volumes) = spec["volumes"].as_array_mut() {
         volumes.sort_by_key(|volume| volume["name"].to_string());
@@ -160,13 +160,14 @@ fn of_owner(room: &Room, owner: &Value) -> Value {
     picture
 }
 
-/// The service account's volume has a random name.
-fn without_chance(value: &mut Value) {
+/// The service account's volume has a random name; and the API server writes the revision into spread constraints that ask for it.
+fn without_chance(room: &Room, value: &mut Value) {
     const RANDOM: &str = "kube-api-access-";
     match value {
         Value::String(text) if text.starts_with(RANDOM) => *text = RANDOM.to_owned(),
-        Value::Array(items) => items.iter_mut().for_each(without_chance),
-        Value::Object(fields) => fields.values_mut().for_each(without_chance),
+        Value::String(text) => *text = letter(room, text),
+        Value::Array(items) => items.iter_mut().for_each(|item| without_chance(room, item)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| without_chance(room, field)),
         _ => {}
     }
 }

@@ -60,7 +60,7 @@ pub struct Run {
     pub namespaces: Vec<String>,
 
     /// How many sets are worked on at a time; with --namespaces, in each of them.
-    #[arg(long, value_name = "N", default_value = "5")]
+    #[arg(long, value_name = "N", default_value = "5", value_parser = count)]
     pub workers: NonZeroU16,
 
     /// Requests per second at most, on average; 0: no limit but the API server's own.
@@ -68,7 +68,7 @@ pub struct Run {
     pub qps: f32,
 
     /// Requests at once at most before --qps counts.
-    #[arg(long, value_name = "N", default_value = "30")]
+    #[arg(long, value_name = "N", default_value = "30", value_parser = count)]
     pub burst: NonZeroU16,
 
     /// Work only while holding a Lease, so that one of several operators works.
@@ -162,6 +162,10 @@ fn full_name(text: &str) -> Result<(String, String), String> {
         return Err("must be NAMESPACE/NAME".into());
     }
     Ok((self::namespace(namespace)?, name.to_owned()))
+}
+
+fn count(text: &str) -> Result<NonZeroU16, String> {
+    text.parse().map_err(|_| "must be from 1 to 65535".into())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

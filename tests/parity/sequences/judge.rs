@@ -84,6 +84,7 @@ impl Situation<'_> {
             && revision(native) == status("currentRevision")
             && revision(ours) == status("updateRevision")
             && !revision(ours).is_null()
+            && revision(ours) != revision(native)
         {
             return Some("O-12: without a rollingUpdate block a pod is made again at the update revision");
         }

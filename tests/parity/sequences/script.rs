@@ -1,4 +1,6 @@
-//! The sequences: read from sequences.yaml, and how a step's changes are made.
+//! The sequences: read from sequences.yaml, and one for each manifest in tests/databases; and how a step's changes are made.
+
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
@@ -8,6 +10,7 @@ use kube::{
 };
 use ordinal_tests::{
     Namespace,
+    binaries::repository,
     edit::{put, put_all},
     twins::{Answer, Kind, Post},
 };
@@ -23,6 +26,9 @@ pub const SET: &str = "web";
 pub struct Sequence {
     /// What it shows.
     pub title: String,
+    /// The base manifest, if it is another than base.yaml.
+    #[serde(skip)]
+    pub base: Option<Value>,
     /// Changes of the base manifest.
     #[serde(default)]
     pub set: Map<String, Value>,
@@ -80,13 +86,38 @@ pub enum Propagation {
 
 /// All of them.
 pub fn all() -> Result<Vec<Sequence>> {
-    serde_saphyr::from_str(include_str!("sequences.yaml")).context("sequences.yaml")
+    let mut all: Vec<Sequence> = serde_saphyr::from_str(include_str!("sequences.yaml")).context("sequences.yaml")?;
+    let folder = repository().join("tests/databases");
+    for file in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+        let path = file?.path();
+        all.push(database(&path).with_context(|| path.display().to_string())?);
+    }
+    Ok(all)
+}
+
+/// A database comes up, grows, gets a new template, shrinks.
+fn database(path: &Path) -> Result<Sequence> {
+    let mut manifest: Value = serde_saphyr::from_str(&std::fs::read_to_string(path)?)?;
+    manifest["metadata"]["name"] = SET.into();
+    let replicas = manifest["spec"]["replicas"].as_i64().and_then(|n| i32::try_from(n).ok()).context("no replicas")?;
+    let step = |step: &str, change| Step { step: step.to_owned(), changes: vec![change] };
+    let restarted = json!({"template.metadata.annotations": {"restarted": "yes"}});
+    let steps = vec![
+        step("one more", Change::Scale(replicas + 1)),
+        step("a new template", Change::Put(restarted.as_object().cloned().unwrap_or_default())),
+        step("as many as before", Change::Scale(replicas)),
+    ];
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    Ok(Sequence { title: format!("database {name}"), base: Some(manifest), set: Map::new(), steps })
 }
 
 impl Sequence {
     /// The manifest at the beginning.
     pub fn manifest(&self) -> Result<Value> {
-        let mut manifest = serde_saphyr::from_str(include_str!("base.yaml")).context("base.yaml")?;
+        let mut manifest = match &self.base {
+            Some(base) => base.clone(),
+            None => serde_saphyr::from_str(include_str!("base.yaml")).context("base.yaml")?,
+        };
         put_all(&mut manifest, &self.set).with_context(|| self.title.clone())?;
         Ok(manifest)
     }
