@@ -31,8 +31,8 @@ impl Key {
 /// What objects are found by, beside their names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Group {
-    /// Those controlled by the owner with this UID.
-    Owner(String),
+    /// Those controlled by the owner in this namespace with this UID, which stands for its name.
+    Owner(Key),
     /// Those of a namespace whose names are this, a dash and an ordinal or a hash.
     Family(Key),
     /// Those of a namespace without a controller.
@@ -264,6 +264,10 @@ mod tests {
         (cache, writer)
     }
 
+    fn owned(uid: &str) -> Group {
+        Group::Owner(Key { namespace: "ns".into(), name: uid.into() })
+    }
+
     fn names(cache: &Cache<Pod>, groups: &[Group]) -> Vec<String> {
         cache.union(groups).iter().map(|p| p.name.clone()).collect()
     }
@@ -272,9 +276,9 @@ mod tests {
     fn s_2_5_pods_are_found_by_owner_and_by_name() {
         let (cache, _) = filled();
         let family = Group::Family(Key { namespace: "ns".into(), name: "web".into() });
-        assert_eq!(names(&cache, &[Group::Owner("u".into())]), ["db-0", "web-1"]);
+        assert_eq!(names(&cache, &[owned("u")]), ["db-0", "web-1"]);
         assert_eq!(names(&cache, std::slice::from_ref(&family)), ["web-0", "web-1"]);
-        assert_eq!(names(&cache, &[Group::Owner("u".into()), family]), ["db-0", "web-0", "web-1"]);
+        assert_eq!(names(&cache, &[owned("u"), family]), ["db-0", "web-0", "web-1"]);
     }
 
     #[test]
@@ -295,7 +299,7 @@ mod tests {
         let mut gone: Vec<String> = writer.apply(Event::InitDone).into_iter().map(|c| c.key.name).collect();
         gone.sort();
         assert_eq!(gone, ["db-0", "web-0"]);
-        assert_eq!(names(&cache, &[Group::Owner("u".into())]), ["web-1"]);
+        assert_eq!(names(&cache, &[owned("u")]), ["web-1"]);
     }
 
     #[test]
@@ -315,6 +319,6 @@ mod tests {
         let change = writer.apply(Event::Apply(pod("web-1", "9", Some("v")))).remove(0);
         let uid = |p: Option<Arc<Pod>>| p.and_then(|p| p.controller.as_ref().map(|c| c.uid.clone()));
         assert_eq!((uid(change.before), uid(change.after)), (Some("u".into()), Some("v".into())));
-        assert_eq!(names(&cache, &[Group::Owner("u".into())]), ["db-0"]);
+        assert_eq!(names(&cache, &[owned("u")]), ["db-0"]);
     }
 }

@@ -77,8 +77,9 @@ pub fn for_work(config: Config, run: &Run, metrics: &Metrics) -> Result<Client, 
     let bucket = (run.qps > 0.0).then(|| Bucket::new(run.qps, f32::from(run.burst.get())));
     let builder = ClientBuilder::try_from(config).map_err(|e| describe(&e))?;
     Ok(builder
-        .with_layer(&metrics.calls())
         .with_layer(&TimeoutLayer::new(ANSWER))
+        // Around the time limit, so that what came too late is counted.
+        .with_layer(&metrics.calls())
         .with_layer(&ConcurrencyLimitLayer::new(IN_FLIGHT))
         .with_layer(&Throttle::new(bucket))
         .build())
@@ -92,7 +93,7 @@ pub fn for_lease(mut config: Config, metrics: &Metrics) -> Result<Client, String
     let limit = Duration::from_secs(5);
     config.read_timeout = Some(limit);
     let builder = ClientBuilder::try_from(config).map_err(|e| describe(&e))?;
-    Ok(builder.with_layer(&metrics.calls()).with_layer(&TimeoutLayer::new(limit)).build())
+    Ok(builder.with_layer(&TimeoutLayer::new(limit)).with_layer(&metrics.calls()).build())
 }
 
 /// Holds requests back: after a 429 the whole client until the server's Retry-After is over, and always to the rate that

@@ -53,7 +53,7 @@ impl Caches {
     /// What there is for one set, now.
     pub fn snapshot(&self, set: &Arc<Set>, memory: Memory) -> Snapshot {
         let key = |name: &str| Key { namespace: set.namespace.clone(), name: name.to_owned() };
-        let own = Group::Owner(set.uid.clone());
+        let own = Group::Owner(key(&set.uid));
         let named = Group::Family(key(&set.name));
         let orphans = Group::Orphans(set.namespace.clone());
         let families = set.claim_templates().map(|(t, _)| Group::Family(key(&format!("{t}-{}", set.name))));

@@ -102,7 +102,8 @@ impl Events {
                     Ok(Err(kube::Error::Api(refusal))) if refusal.code == 403 => {
                         // Before this, it has the event's name.
                         let why = refusal.message.split_once(" is forbidden: ").map_or("", |(_, why)| why);
-                        if refused.insert(why.to_owned()) {
+                        // Quotas, policies and namespaces that are on their way out speak otherwise.
+                        if why.starts_with("User ") && refused.insert(why.to_owned()) {
                             warn!("no permission for events: {}", refusal.message);
                         }
                     }

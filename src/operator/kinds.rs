@@ -50,7 +50,7 @@ impl Cached for Pod {
     }
 
     fn groups(&self, key: &Key) -> Vec<Group> {
-        let owner = self.controller.as_ref().map(|o| Group::Owner(o.uid.clone()));
+        let owner = self.controller.as_ref().map(|o| owned(key, &o.uid));
         let parent = self.parsed.parent(&self.name);
         let family = (!parent.is_empty()).then(|| family(key, parent));
         owner.into_iter().chain(family).collect()
@@ -98,7 +98,7 @@ impl Cached for Revision {
 
     fn groups(&self, key: &Key) -> Vec<Group> {
         let owner = match &self.controller {
-            Some(owner) => Group::Owner(owner.uid.clone()),
+            Some(owner) => owned(key, &owner.uid),
             None => Group::Orphans(key.namespace.clone()),
         };
         // Whoever owns it, it may have a name that a set would use (S-3.4).
@@ -123,6 +123,11 @@ impl Cached for Service {
 pub fn claim_family(key: &Key) -> Option<Key> {
     let parsed = ordinal_plan::name::parse(&key.name);
     parsed.ordinal.map(|_| Key { namespace: key.namespace.clone(), name: parsed.parent(&key.name).to_owned() })
+}
+
+/// What an owner in the object's namespace controls; one elsewhere cannot.
+fn owned(key: &Key, uid: &str) -> Group {
+    Group::Owner(Key { namespace: key.namespace.clone(), name: uid.to_owned() })
 }
 
 fn family(key: &Key, prefix: &str) -> Group {

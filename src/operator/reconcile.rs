@@ -92,25 +92,31 @@ pub async fn reconcile(observed: Arc<Observed>, context: Arc<Context>) -> Result
     let key = Key::of(&*observed);
     let started = Instant::now();
     context.metrics.queue().take(&key);
-    let outcome = look_at(key, &context).await;
-    context.metrics.passed(outcome.is_ok(), started.elapsed());
+    let (result, outcome) = match look_at(key, &context).await {
+        Ok(Some(next)) => ("success", Ok(next)),
+        Ok(None) => ("skipped", Ok(Action::requeue(TELL_AGAIN))),
+        Err(error) => ("error", Err(error)),
+    };
+    context.metrics.passed(result, started.elapsed());
     outcome
 }
 
-async fn look_at(key: Key, context: &Context) -> Result<Action, Error> {
+/// A pass over the newest state of a set; none when it cannot be planned for.
+async fn look_at(key: Key, context: &Context) -> Result<Option<Action>, Error> {
     // The gate may have been shut for long.
     let Some(observed) = context.caches.sets.store.get(&object_ref(&key)) else {
         context.forget(&key);
-        return Ok(Action::await_change());
+        return Ok(Some(Action::await_change()));
     };
     match &observed.set {
         Ok(set) => {
             let span = info_span!("pass", namespace = key.namespace, set = key.name, generation = set.generation);
-            pass(key, set, context).instrument(span).await
+            pass(key, set, context).instrument(span).await.map(Some)
         }
         Err(why) => {
             report_invalid(&key, &observed, why, &context.events);
-            Ok(Action::requeue(TELL_AGAIN))
+            context.metrics.forget(&key);
+            Ok(None)
         }
     }
 }

@@ -94,6 +94,10 @@ fn plan(realms: &[Arc<Realm>], namespace: &str, name: &str) -> (StatusCode, &'st
     let Some((realm, observed)) = found else {
         return (StatusCode::NOT_FOUND, TEXT, format!("there is no OrdinalSet {namespace}/{name}\n"));
     };
+    if let missing @ [_, ..] = realm.caches.missing().as_slice() {
+        let text = format!("no plan yet: the first list is not complete of {}\n", missing.join(", "));
+        return (StatusCode::SERVICE_UNAVAILABLE, TEXT, text);
+    }
     let text = match &observed.set {
         Ok(set) => explain::tell(&realm.caches.snapshot(set, realm.book.read(&key, &set.uid).memory)),
         Err(why) => format!("OrdinalSet {namespace}/{name} is skipped: {why}\n"),

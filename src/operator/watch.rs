@@ -180,17 +180,22 @@ pub fn sets(
     site: &Site,
     writer: store::Writer<Observed>,
 ) -> impl Stream<Item = Result<Observed, watcher::Error>> + Send + use<> {
-    let (sets, metrics) = (site.sets.clone(), site.metrics.clone());
+    let (sets, metrics, counted) = (site.sets.clone(), site.metrics.clone(), site.metrics.clone());
+    let namespace = site.namespace.clone();
+    let elsewhere = move |key: &Key| namespace.as_ref().is_some_and(|namespace| *namespace != key.namespace);
     watch::<Observed>(site)
         .map(Ok)
         .reflect(writer)
         .inspect(move |event| {
             if let Ok(event) = event {
                 sets.follow(event);
+                if matches!(event, watcher::Event::InitDone) {
+                    metrics.retain(|key| elsewhere(key) || sets.contains(key));
+                }
             }
         })
         .touched_objects()
-        .inspect_ok(move |set| metrics.queue().add(&Key::of(set)))
+        .inspect_ok(move |set| counted.queue().add(&Key::of(set)))
 }
 
 /// A kind whose changes wake sets.

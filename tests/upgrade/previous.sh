@@ -19,7 +19,8 @@ if [[ ! -x $folder/ordinal ]]; then
 	echo "upgrade: building the operator of $(git log -1 --format='%h (%s)' "$commit")" >&2
 	rm -rf "$folder" "$cache/checkout"
 	mkdir -p "$folder" "$cache/checkout"
-	git archive "$commit" | tar -x -C "$cache/checkout"
+	# With the time of now: Cargo would take older files for built.
+	git archive "$commit" | tar -x -m -C "$cache/checkout"
 	# Dependencies are built once for all commits.
 	(cd "$cache/checkout" && CARGO_TARGET_DIR=$cache/target cargo build --quiet --locked --package ordinal >&2)
 	cp -r "$cache/checkout/crds" "$cache/checkout/deploy/manifests" "$folder/"

@@ -70,7 +70,8 @@ impl Call {
         let mut path = uri.path().split('/').filter(|part| !part.is_empty());
         let group = match path.next() {
             Some("apis") => path.next().unwrap_or_default(),
-            _ => "",
+            Some("api") | None => "",
+            Some(other) => return Self { verb: "get", group: String::new(), resource: other.to_owned() },
         };
         let _version = path.next();
         let mut rest: Vec<&str> = path.collect();
@@ -165,6 +166,7 @@ mod tests {
                 "leases",
             ),
             ("GET", "/api/v1/namespaces/ns", "get", "", "namespaces"),
+            ("GET", "/openapi/v3/apis/apps.ordinal.dev/v1", "get", "", "openapi"),
         ];
         for (method, uri, verb, group, resource) in cases {
             let method = Method::from_bytes(method.as_bytes()).expect("a method");

@@ -67,6 +67,9 @@ impl From<Kind> for Watched {
     }
 }
 
+/// What comes of a pass.
+const RESULTS: [&str; 3] = ["success", "error", "skipped"];
+
 /// From a millisecond to half a minute: what calls and passes take.
 fn durations() -> Histogram {
     Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
@@ -82,10 +85,14 @@ impl Metrics {
         ours.register("leader", "Whether this operator works: it holds the Lease, or needs none", leader.clone());
         let passes = Family::default();
         // A series that begins with its first failure has no rate then.
-        for result in ["success", "error"] {
+        for result in RESULTS {
             let _ = passes.get_or_create_owned(&Outcome { result });
         }
-        ours.register("reconcile", "Passes over a set, by what came of them: success or error", passes.clone());
+        ours.register(
+            "reconcile",
+            "Passes over a set, by what came of them: success, error, or skipped where the set cannot be read",
+            passes.clone(),
+        );
         let pass_time = durations();
         ours.register("reconcile_duration_seconds", "What a pass took, its calls included", pass_time.clone());
         let (stale_passes, watch_restarts) = (Family::default(), Family::default());
@@ -136,9 +143,8 @@ impl Metrics {
         self.0.calls.clone()
     }
 
-    /// A pass has ended.
-    pub fn passed(&self, success: bool, took: Duration) {
-        let result = if success { "success" } else { "error" };
+    /// A pass has ended, in one of [`RESULTS`].
+    pub fn passed(&self, result: &'static str, took: Duration) {
         self.0.passes.get_or_create(&Outcome { result }).inc();
         self.0.pass_time.observe(took.as_secs_f64());
     }
@@ -155,6 +161,13 @@ impl Metrics {
         self.0.queue.forget(set);
         if let Some(sets) = &self.0.sets {
             sets.remove(set);
+        }
+    }
+
+    /// Only these sets are there: some may have gone unseen.
+    pub fn retain(&self, there: impl Fn(&Key) -> bool) {
+        if let Some(sets) = &self.0.sets {
+            sets.retain(there);
         }
     }
 

@@ -22,7 +22,7 @@ struct Figure {
     updated: i32,
     available: i32,
     budget: Budget,
-    /// Unix time; absent while nothing is under way.
+    /// Unix time; absent when the set is at its goal.
     rollout_since: Option<i64>,
     /// Absent when nobody knows, or there is no Service to judge.
     service_ready: Option<bool>,
@@ -37,7 +37,8 @@ impl Figures {
         for pod in &status.blocked_pods {
             *blocked.entry(pod.reason.clone()).or_default() += 1;
         }
-        let rollout = condition("Reconciling").filter(|c| c.status == "True");
+        // One that is stalled is not there either (O-10).
+        let rollout = ["Reconciling", "Stalled"].into_iter().filter_map(condition).find(|c| c.status == "True");
         let figure = Figure {
             policy: if set.parallel() { "Parallel" } else { "OrderedReady" },
             desired: set.replicas(),
@@ -55,6 +56,11 @@ impl Figures {
     /// A set is gone.
     pub fn remove(&self, set: &Key) {
         self.lock().remove(set);
+    }
+
+    /// Only these sets are there.
+    pub fn retain(&self, there: impl Fn(&Key) -> bool) {
+        self.lock().retain(|set, _| there(set));
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Figure>> {
