@@ -31,7 +31,8 @@ pub async fn tool(name: &str) -> Result<PathBuf> {
     Ok(build("tests/tools/build.sh", &[name]).await?.join(name))
 }
 
-async fn build(script: &str, args: &[&str]) -> Result<PathBuf> {
+/// What a script of the checkout builds: the folder that it prints. Its progress goes to our stderr.
+pub async fn build(script: &str, args: &[&str]) -> Result<PathBuf> {
     let script = repository().join(script);
     let output = Command::new(&script)
         .args(args)

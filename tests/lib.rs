@@ -28,6 +28,7 @@ pub mod identity;
 pub mod install;
 pub mod kubectl;
 mod kwok;
+pub mod manifests;
 pub mod namespace;
 pub mod node;
 pub mod operator;

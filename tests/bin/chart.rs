@@ -1,6 +1,6 @@
 //! What is made from the chart: the plain manifests, and the table of its values.
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use ordinal_tests::binaries::{repository, tool};
@@ -100,7 +100,7 @@ fn read(path: &str) -> Result<String> {
 }
 
 fn write(path: &str, text: &str) -> Result<()> {
-    std::fs::write(Path::new(repository()).join(path), text).with_context(|| format!("cannot write {path}"))
+    std::fs::write(repository().join(path), text).with_context(|| format!("cannot write {path}"))
 }
 
 fn compare(path: &str, text: &str) -> Result<()> {

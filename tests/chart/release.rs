@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use kube::ResourceExt;
 use ordinal_tests::{
-    ControlPlane, Identity, Look, Namespace, Operator, OperatorOptions, Options, Outcome, eventually, kubectl::Kubectl,
+    ControlPlane, Identity, Look, Namespace, Operator, OperatorOptions, Options, Outcome, eventually,
+    kubectl::Kubectl,
+    manifests::{claims, set},
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -42,23 +44,11 @@ async fn rolled_out(kubectl: &Kubectl) -> Result<()> {
 }
 
 fn web() -> Value {
-    json!({
-        "metadata": {"name": "web"},
-        "spec": {
-            "replicas": 2,
-            "serviceName": "web",
-            "selector": {"matchLabels": {"app": "web"}},
-            "persistentVolumeClaimRetentionPolicy": {"whenScaled": "Delete"},
-            "template": {
-                "metadata": {"labels": {"app": "web"}},
-                "spec": {"containers": [{"name": "main", "image": "nginx:1"}]},
-            },
-            "volumeClaimTemplates": [{
-                "metadata": {"name": "data"},
-                "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}},
-            }],
-        },
-    })
+    let retention = json!({"whenScaled": "Delete"});
+    let more = json!({
+        "serviceName": "web", "persistentVolumeClaimRetentionPolicy": retention, "volumeClaimTemplates": claims(),
+    });
+    set("web", 2, more)
 }
 
 /// The names of a namespace's ready pods, with their UIDs.

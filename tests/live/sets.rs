@@ -8,38 +8,12 @@ use kube::{
     ResourceExt,
     api::{DeleteParams, ListParams},
 };
+pub use ordinal_tests::manifests::{claims, image, set};
 use ordinal_tests::{Look, Namespace};
 use serde_json::{Value, json};
 
 /// Generous: a busy machine must not fail a test, and a passing test never waits that long.
 pub const SOON: Duration = Duration::from_secs(60);
-
-/// A set of one container; `more` goes over its spec.
-pub fn set(name: &str, replicas: i32, more: Value) -> Value {
-    let mut set = json!({
-        "metadata": {"name": name},
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": {"app": name}},
-            "template": {
-                "metadata": {"labels": {"app": name}},
-                "spec": {"containers": [{"name": "main", "image": "nginx:1"}]},
-            },
-        },
-    });
-    if let (Some(spec), Value::Object(more)) = (set["spec"].as_object_mut(), more) {
-        spec.extend(more);
-    }
-    set
-}
-
-/// One claim template of the default class.
-pub fn claims() -> Value {
-    json!([{
-        "metadata": {"name": "data"},
-        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}},
-    }])
-}
 
 /// Makes a set `db` of one pod that no node takes, deletes the pod's claim, and waits for another one.
 pub async fn claim_comes_back_under_pending_pod(ns: &Namespace) -> Result<()> {
@@ -55,11 +29,6 @@ pub async fn claim_comes_back_under_pending_pod(ns: &Namespace) -> Result<()> {
         Ok(Look::when(claim.as_ref().is_some_and(|c| c.uid() != old), || format!("{:?}", claim.map(|c| c.metadata))))
     })
     .await
-}
-
-/// A patch of the template's image.
-pub fn image(image: &str) -> Value {
-    json!({"spec": {"template": {"spec": {"containers": [{"name": "main", "image": image}]}}}})
 }
 
 /// What tests ask about a set's pods.

@@ -1,41 +1,25 @@
 //! An operator is replaced by a later one: no pod is restarted for it, and what was under way goes on.
 
-use std::{collections::BTreeMap, path::PathBuf, process::Stdio, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use kube::{Api, ResourceExt};
 use ordinal_tests::{
-    ControlPlane, Look, Namespace, Operator, OperatorOptions, Options, Outcome, Witness, binaries::repository,
-    eventually, install, namespace::is_ready,
+    ControlPlane, Look, Namespace, Operator, OperatorOptions, Options, Outcome, Witness,
+    binaries::build,
+    eventually, install,
+    manifests::{claims, image, set},
+    namespace::is_ready,
 };
-use serde_json::{Value, json};
-use tokio::process::Command;
+use serde_json::json;
 
 const SOON: Duration = Duration::from_secs(60);
 
 /// The folder with the operator of an earlier commit, its CRD and its permissions; `ORDINAL_UPGRADE_FROM` names the commit.
 async fn previous() -> Result<PathBuf> {
-    let script = repository().join("tests/upgrade/previous.sh");
     let from = std::env::var("ORDINAL_UPGRADE_FROM").ok().filter(|from| !from.is_empty());
-    let output = Command::new(script).args(from).stderr(Stdio::inherit()).output().await?;
-    ensure!(output.status.success(), "the earlier operator cannot be had; the lines above say why");
-    Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim_end()))
-}
-
-fn set(name: &str, replicas: i32, more: Value) -> Value {
-    let mut set = json!({"metadata": {"name": name}, "spec": {
-        "replicas": replicas,
-        "selector": {"matchLabels": {"app": name}},
-        "template": {
-            "metadata": {"labels": {"app": name}},
-            "spec": {"containers": [{"name": "main", "image": "nginx:1"}]},
-        },
-    }});
-    if let (Some(spec), Value::Object(more)) = (set["spec"].as_object_mut(), more) {
-        spec.extend(more);
-    }
-    set
+    build("tests/upgrade/previous.sh", &from.iter().map(String::as_str).collect::<Vec<_>>()).await
 }
 
 /// How many pods there are of each image, once all are ready.
@@ -76,18 +60,13 @@ async fn an_upgrade_amid_a_roll_out_restarts_no_pod_and_makes_no_revision() -> O
     old.ready(SOON).await?;
 
     let (rolling, calm) = (control_plane.namespace("rolling").await?, control_plane.namespace("calm").await?);
-    let claims = json!([{
-        "metadata": {"name": "data"},
-        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}},
-    }]);
     let witnesses = [Witness::of(&rolling), Witness::of(&calm)];
-    rolling.create_set(set("web", 4, json!({"volumeClaimTemplates": claims}))).await?;
-    calm.create_set(set("web", 3, json!({"volumeClaimTemplates": claims}))).await?;
+    rolling.create_set(set("web", 4, json!({"volumeClaimTemplates": claims()}))).await?;
+    calm.create_set(set("web", 3, json!({"volumeClaimTemplates": claims()}))).await?;
     calm.create_set(set("all", 3, json!({"podManagementPolicy": "Parallel", "minReadySeconds": 1}))).await?;
     comes_to(&rolling, "all pods are there", |now| now.get("nginx:1") == Some(&4)).await?;
     comes_to(&calm, "all pods are there", |now| now.get("nginx:1") == Some(&6)).await?;
-    let image = json!({"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "nginx:2"}]}}}});
-    rolling.patch_set("web", image).await?;
+    rolling.patch_set("web", image("nginx:2")).await?;
     comes_to(&rolling, "the roll-out is under way", |now| now.get("nginx:2") == Some(&1)).await?;
     let before = (revisions(&rolling).await?, revisions(&calm).await?);
     assert_eq!(old.stop(SOON).await?, 0);

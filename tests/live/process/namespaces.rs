@@ -4,8 +4,9 @@ use anyhow::Context;
 use ordinal_tests::{
     ControlPlane, Identity, Look, Operator, OperatorOptions, Options, Outcome, audit::Call, eventually,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::{grant, take_rights};
 use crate::sets::{SOON, Sets, set};
 
 #[tokio::test]
@@ -17,20 +18,8 @@ async fn with_namespaces_it_works_there_and_needs_no_right_elsewhere() -> Outcom
         control_plane.namespace("other").await?,
     ];
     let kubectl = control_plane.kubectl();
-    // What the ClusterRole grants, as a Role in each of the two.
-    let role: Value = serde_json::from_str(&kubectl.ok(["get", "clusterrole", "ordinal", "-o", "json"]).await?)?;
-    let subjects = json!([{"kind": "ServiceAccount", "name": "ordinal", "namespace": "ordinal-system"}]);
-    kubectl.ok(["delete", "clusterrolebinding", "ordinal"]).await?;
-    for ns in [&one, &two] {
-        let metadata = json!({"name": "ordinal", "namespace": ns.name()});
-        let group = "rbac.authorization.k8s.io";
-        let objects = json!({"apiVersion": "v1", "kind": "List", "items": [
-            {"apiVersion": format!("{group}/v1"), "kind": "Role", "metadata": metadata, "rules": role["rules"]},
-            {"apiVersion": format!("{group}/v1"), "kind": "RoleBinding", "metadata": metadata, "subjects": subjects,
-             "roleRef": {"apiGroup": group, "kind": "Role", "name": "ordinal"}},
-        ]});
-        kubectl.apply(&objects.to_string()).await?;
-    }
+    let rules = json!(take_rights(&kubectl).await?);
+    grant(&kubectl, [&one, &two].map(|ns| (ns.name(), rules.clone()))).await?;
 
     let args = vec![format!("--namespaces={},{}", one.name(), two.name())];
     let operator = Operator::start(&control_plane, OperatorOptions { args, ..OperatorOptions::default() }).await?;

@@ -12,7 +12,8 @@ use kube::{
 use ordinal_tests::{ControlPlane, Look, Namespace, Operator, OperatorOptions, Options, Outcome, eventually};
 use serde_json::{Value, json};
 
-use crate::sets::{claims, set};
+use super::{grant, take_rights};
+use crate::sets::{claims, image, set};
 
 /// A missing Service is made after 15 s, and pauses after failures grow to 30 s.
 const TOLD: Duration = Duration::from_secs(120);
@@ -40,7 +41,7 @@ fn rights(rules: &[PolicyRule]) -> Vec<(String, String, String)> {
 
 impl Missing {
     /// The rules without this right.
-    fn left(&self, rules: &[PolicyRule]) -> Vec<Value> {
+    fn left(&self, rules: &[PolicyRule]) -> Value {
         let here = rights(rules)
             .into_iter()
             .filter(|right| (&right.0, &right.1, &right.2) != (&self.group, &self.resource, &self.verb));
@@ -78,14 +79,8 @@ impl Missing {
         let _ = ns.create_set(set("web", 2, more)).await;
         tokio::time::sleep(Duration::from_secs(8)).await;
         // The last one goes back to a revision that is kept.
-        let images = ["nginx:2", "nginx:3", "nginx:2"];
-        for image in images {
-            let _ = ns
-                .patch_set(
-                    "web",
-                    json!({"spec": {"template": {"spec": {"containers": [{"name": "main", "image": image}]}}}}),
-                )
-                .await;
+        for new in ["nginx:2", "nginx:3", "nginx:2"] {
+            let _ = ns.patch_set("web", image(new)).await;
             tokio::time::sleep(Duration::from_secs(4)).await;
         }
         // Only then it is a claim that is to go.
@@ -101,26 +96,12 @@ impl Missing {
 async fn without_any_one_of_its_rights_the_operator_says_which() -> Outcome {
     let control_plane = ControlPlane::start(Options::default()).await?;
     let kubectl = control_plane.kubectl();
-    let role: Value = serde_json::from_str(&kubectl.ok(["get", "clusterrole", "ordinal", "-o", "json"]).await?)?;
-    let rules: Vec<PolicyRule> = serde_json::from_value(role["rules"].clone())?;
-    kubectl.ok(["delete", "clusterrolebinding", "ordinal"]).await?;
+    let rules = take_rights(&kubectl).await?;
     let all = try_join_all(rights(&rules).into_iter().map(async |(group, resource, verb)| -> Result<Missing> {
         Ok(Missing { group, resource, verb, ns: control_plane.namespace("without").await? })
     }))
     .await?;
-    let subjects = json!([{"kind": "ServiceAccount", "name": "ordinal", "namespace": "ordinal-system"}]);
-    let group = "rbac.authorization.k8s.io";
-    let roles = all.iter().flat_map(|missing| {
-        let metadata = json!({"name": "ordinal", "namespace": missing.ns.name()});
-        let reference = json!({"apiGroup": group, "kind": "Role", "name": "ordinal"});
-        [
-            json!({"apiVersion": format!("{group}/v1"), "kind": "Role", "metadata": metadata, "rules": missing.left(&rules)}),
-            json!({"apiVersion": format!("{group}/v1"), "kind": "RoleBinding", "metadata": metadata,
-                   "subjects": subjects, "roleRef": reference}),
-        ]
-    });
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": roles.collect::<Vec<_>>()});
-    kubectl.apply(&list.to_string()).await?;
+    grant(&kubectl, all.iter().map(|missing| (missing.ns.name(), missing.left(&rules)))).await?;
 
     let namespaces: Vec<_> = all.iter().map(|missing| missing.ns.name()).collect();
     let args = vec![format!("--namespaces={}", namespaces.join(","))];
