@@ -14,7 +14,6 @@ use ordinal_plan::{
 use std::{
     fmt::{self, Display, Write},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
 };
 
 /// The plan for what a snapshot shows.
@@ -57,7 +56,7 @@ async fn fill<V: Cached>(client: &Client, namespace: &str, mut writer: Writer<V>
 }
 
 struct Told<'a> {
-    set: &'a Arc<Set>,
+    set: &'a Set,
     plan: &'a Plan,
 }
 
@@ -105,6 +104,7 @@ fn indented(f: &mut impl Write, text: &str) -> fmt::Result {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::sync::Arc;
 
     #[test]
     fn a_plan_is_told_with_what_it_waits_for() {

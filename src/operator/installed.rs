@@ -15,7 +15,7 @@ const SCHEMA: &str = "/openapi/v3/apis/apps.ordinal.dev/v1";
 const PUBLISHED: Duration = Duration::from_secs(10);
 
 /// Says so when it is another.
-pub async fn check(client: &Client) {
+pub async fn check(client: Client) {
     tokio::time::sleep(PUBLISHED).await;
     let request = http::Request::get(SCHEMA).body(Vec::new());
     let Ok(request) = request else { return };

@@ -128,10 +128,7 @@ async fn operate(run: Run) -> Result<End, String> {
         tokio::spawn(is_drained.map(|_| true))
     };
 
-    tokio::spawn({
-        let client = client.clone();
-        async move { installed::check(&client).await }
-    });
+    tokio::spawn(installed::check(client.clone()));
     let parts =
         controller::Parts { client, events: events.clone(), metrics, workers: run.workers, leading: is_leading };
     let controllers = realms.into_iter().zip(writers);

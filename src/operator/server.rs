@@ -54,13 +54,7 @@ fn respond(path: &str, realms: &[Arc<Realm>], metrics: &Metrics) -> Response<Ful
     let (status, kind, text) = match path {
         // /healthz is the older name.
         "/livez" | "/healthz" => (StatusCode::OK, TEXT, "ok\n".to_owned()),
-        "/readyz" => match missing(realms).as_slice() {
-            [] => (StatusCode::OK, TEXT, "ok\n".to_owned()),
-            missing => {
-                let text = format!("not ready: the first list is not complete of {}\n", missing.join(", "));
-                (StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
-            }
-        },
+        "/readyz" => incomplete("not ready", realms).unwrap_or_else(|| (StatusCode::OK, TEXT, "ok\n".to_owned())),
         "/metrics" => {
             let text = metrics.text(realms.iter().flat_map(|realm| realm.caches.sizes()));
             (StatusCode::OK, OPEN_METRICS, text)
@@ -79,24 +73,27 @@ fn respond(path: &str, realms: &[Arc<Realm>], metrics: &Metrics) -> Response<Ful
     response
 }
 
-/// The kinds that are not known yet, each with its namespace where there are several realms.
-fn missing(realms: &[Arc<Realm>]) -> Vec<String> {
+type Answer = (StatusCode, &'static str, String);
+
+/// What is answered while there are kinds that are not known yet, each with its namespace where there are several realms.
+fn incomplete(what: &str, realms: &[Arc<Realm>]) -> Option<Answer> {
     let of = |realm: &Realm| {
         let place = realm.namespace.as_ref().map(|namespace| format!(" in {namespace}")).unwrap_or_default();
         realm.caches.missing().into_iter().map(|kind| format!("{kind}{place}")).collect::<Vec<_>>()
     };
-    realms.iter().flat_map(|realm| of(realm)).collect()
+    let missing: Vec<String> = realms.iter().flat_map(|realm| of(realm)).collect();
+    let text = format!("{what}: the first list is not complete of {}\n", missing.join(", "));
+    (!missing.is_empty()).then_some((StatusCode::SERVICE_UNAVAILABLE, TEXT, text))
 }
 
-fn plan(realms: &[Arc<Realm>], namespace: &str, name: &str) -> (StatusCode, &'static str, String) {
+fn plan(realms: &[Arc<Realm>], namespace: &str, name: &str) -> Answer {
     let key = Key { namespace: namespace.to_owned(), name: name.to_owned() };
     let found = realms.iter().find_map(|realm| Some((realm, realm.caches.sets.store.get(&object_ref(&key))?)));
     let Some((realm, observed)) = found else {
         return (StatusCode::NOT_FOUND, TEXT, format!("there is no OrdinalSet {namespace}/{name}\n"));
     };
-    if let missing @ [_, ..] = realm.caches.missing().as_slice() {
-        let text = format!("no plan yet: the first list is not complete of {}\n", missing.join(", "));
-        return (StatusCode::SERVICE_UNAVAILABLE, TEXT, text);
+    if let Some(answer) = incomplete("no plan yet", std::slice::from_ref(realm)) {
+        return answer;
     }
     let text = match &observed.set {
         Ok(set) => explain::tell(&realm.caches.snapshot(set, realm.book.read(&key, &set.uid).memory)),

@@ -7,14 +7,12 @@
 use super::rule;
 use kube::core::Rule;
 
-const CLAIMS: &str = ".volumeClaimTemplates";
-
 /// On `spec`.
 pub(super) fn rules() -> Vec<Rule> {
     [
         (".serviceName", same("serviceName")),
         (".podManagementPolicy", SAME_POLICY.to_owned()),
-        (CLAIMS, as_present("volumeClaimTemplates")),
+        (".volumeClaimTemplates", as_present("volumeClaimTemplates")),
     ]
     .map(|(field, unchanged)| immutable(unchanged).field_path(field))
     .into()
