@@ -47,6 +47,9 @@ struct Args {
     /// Let kwok and kube-scheduler play the nodes, instead of nodes that cost next to nothing.
     #[arg(long)]
     kwok: bool,
+    /// Go on with a run that was interrupted: what its results file has is not measured again.
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
     /// Name the rows, and measure nothing.
     #[arg(long)]
     list: bool,
@@ -85,10 +88,13 @@ async fn run(args: Args) -> Result<()> {
         tasks.iter().flat_map(Task::rows).for_each(|row| println!("{row}"));
         return Ok(());
     }
-    let repetitions = args.repetitions.get();
-    println!("{}; about {} in all", machine::describe(), minutes(estimate(&tasks, repetitions)));
+    let mut results = Results::new(args.repetitions.get(), args.kwok)?;
+    if let Some(file) = args.resume {
+        results = results.instead(Results::read(&file)?)?;
+    }
+    let left = estimate(&tasks, &results);
+    println!("{}; about {} in all", machine::describe(), minutes(left));
     let arena = Arena::open(args.kwok).await?;
-    let mut results = Results::new(repetitions, args.kwok)?;
     let measured = measure(&arena, &tasks, &mut results).await;
     // As long as the control plane is there, its logs can be kept.
     measured.map_err(|error| error.context(kept_note()))?;
@@ -106,6 +112,9 @@ async fn measure(arena: &Arena, tasks: &[Task], results: &mut Results) -> Result
     for (number, (task, repetition, kind)) in runs.iter().enumerate() {
         let started = Instant::now();
         let contestant = Contestant { kind: *kind, limits: task.scenario.limits };
+        if results.has(&task.rows(), &contestant.to_string(), *repetition) {
+            continue;
+        }
         let rows = arena.run(task, contestant).await?;
         let took = started.elapsed().as_secs();
         println!("[{}/{}] {}, {contestant}: {took} s", number + 1, runs.len(), task.scenario.name);
@@ -127,8 +136,13 @@ fn turns(task: &Task, repetitions: u32) -> impl Iterator<Item = (&Task, u32, Kin
     })
 }
 
-fn estimate(tasks: &[Task], repetitions: u32) -> Duration {
-    tasks.iter().map(Task::estimate).sum::<Duration>() * 2 * repetitions
+/// How long it takes to measure what is not measured yet.
+fn estimate(tasks: &[Task], results: &Results) -> Duration {
+    let left = tasks.iter().flat_map(|task| turns(task, results.repetitions)).filter(|(task, repetition, kind)| {
+        let contestant = Contestant { kind: *kind, limits: task.scenario.limits };
+        !results.has(&task.rows(), &contestant.to_string(), *repetition)
+    });
+    left.map(|(task, ..)| task.estimate()).sum()
 }
 
 fn minutes(duration: Duration) -> String {

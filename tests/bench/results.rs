@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use k8s_openapi::jiff::Timestamp;
 use ordinal_tests::{audit::Call, binaries::repository};
 use serde::{Deserialize, Serialize};
@@ -161,6 +161,22 @@ impl Results {
             nodes: if kwok { "kwok and kube-scheduler" } else { "bound and played by the bench" }.to_owned(),
             rows: Vec::new(),
         })
+    }
+
+    /// Goes on with earlier results in place of these, if they are of the same operator on the same machine.
+    pub fn instead(self, earlier: Self) -> Result<Self> {
+        let told = |r: &Self| format!("{}, {} repetitions, nodes {}", r.machine, r.repetitions, r.nodes);
+        ensure!(told(&self) == told(&earlier), "they are of {}, and this is {}", told(&earlier), told(&self));
+        let commit = earlier.commit.trim_end_matches('+');
+        let same = ["diff", "--quiet", commit, "--", "src", "Cargo.toml"];
+        let same = Command::new("git").args(same).current_dir(repository()).status().context("cannot run git")?;
+        ensure!(same.success(), "they are of {commit}, and the operator is another one by now");
+        Ok(earlier)
+    }
+
+    /// Whether it has all of these rows of a contestant's turn.
+    pub fn has(&self, names: &[String], contestant: &str, repetition: u32) -> bool {
+        names.iter().all(|name| self.of(name, contestant).any(|row| row.repetition == repetition))
     }
 
     /// Takes over the rows of a run.
