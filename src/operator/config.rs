@@ -168,11 +168,14 @@ fn count(text: &str) -> Result<NonZeroU16, String> {
     text.parse().map_err(|_| "must be from 1 to 65535".into())
 }
 
+/// No clock could add what is much longer.
+const A_DAY: Duration = Duration::from_secs(86_400);
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     match Duration::try_from_secs_f64(seconds) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err("must be greater than 0".into()),
+        Ok(duration) if !duration.is_zero() && duration <= A_DAY => Ok(duration),
+        _ => Err("must be greater than 0 and at most 86400, a day".into()),
     }
 }
 
@@ -230,6 +233,37 @@ mod tests {
     }
 
     #[test]
+    fn n_14_no_value_of_any_flag_is_a_panic() {
+        let long = "x".repeat(70_000);
+        let words = [
+            "",
+            "-",
+            "é",
+            "\u{0}",
+            "1e999",
+            "-0",
+            "NaN",
+            "inf",
+            "99999999999999999999",
+            "1.5.5",
+            "a/b/c",
+            ":0",
+            " ",
+            &long,
+        ];
+        for command in Cli::command().get_subcommands() {
+            for flag in command.get_arguments().filter_map(|arg| arg.get_long()) {
+                for word in words {
+                    let line = ["ordinal".to_owned(), command.get_name().to_owned(), format!("--{flag}={word}")];
+                    if let Ok(Cli { command: Command::Run(run) }) = Cli::try_parse_from(line) {
+                        let _ = (run.validate(), run.realms());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn wrong_flags_are_refused() {
         assert!(run(&[]).is_ok());
         for wrong in [
@@ -239,6 +273,7 @@ mod tests {
             &["--lease-duration", "5"],
             &["--retry-period", "10"],
             &["--renew-deadline", "0"],
+            &["--lease-duration", "1e18"],
             &["--log-format", "xml"],
             &["--health-bind-address", "8081"],
             &["--namespaces", "Prod"],

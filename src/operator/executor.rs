@@ -53,6 +53,8 @@ pub struct Report {
     pub undetermined: bool,
     /// What the next plan is to know.
     pub learned: Learned,
+    /// The server said that something is not as it was seen, and nothing failed by that.
+    pub other_than_seen: bool,
 }
 
 /// A stage, or a step of it, ended early; the report has the reason.
@@ -215,7 +217,11 @@ impl Pass<'_> {
                 self.tell_success(action);
                 Ok(())
             }
-            Err(failure) if action.is_content_with(failure.answer()) => Ok(()),
+            Err(failure) if action.is_content_with(failure.answer()) => {
+                // A pod that is there is what a dry run is likely to meet.
+                self.report().other_than_seen |= !matches!(action, Action::TryPod { .. });
+                Ok(())
+            }
             Err(failure) => {
                 self.tell_failure(action, &failure);
                 Err(failure)

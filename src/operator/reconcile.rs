@@ -163,7 +163,9 @@ async fn pass(key: Key, set: &Arc<Set>, context: &Context) -> Result<Action, Err
         return Err(failure(&failed));
     }
     let planned = plan.requeue_after.and_then(|after| Duration::try_from(after).ok());
-    let next = [planned, status, again.then_some(Duration::ZERO)].into_iter().flatten().min();
+    // Its event should be on the way; should it not come, nothing else would wake the set.
+    let soon = report.other_than_seen.then_some(STALE_PAUSE);
+    let next = [planned, status, soon, again.then_some(Duration::ZERO)].into_iter().flatten().min();
     Ok(next.map_or_else(Action::await_change, Action::requeue))
 }
 
@@ -189,8 +191,11 @@ async fn write_status(
             report.writes.marks.push(mark);
             None
         }
-        // The set has changed meanwhile, or is gone: its event is on the way.
-        Err(Failure::Conflict(_) | Failure::NotFound(_)) => Some(STALE_PAUSE),
+        // The set has changed meanwhile, or is gone.
+        Err(Failure::Conflict(_) | Failure::NotFound(_)) => {
+            report.other_than_seen = true;
+            None
+        }
         Err(failure) => {
             report.failures.push(("writing the status".into(), failure));
             None

@@ -237,6 +237,17 @@ impl Woken for Claim {
     fn concerned(change: &Change<Self>, sets: &Sets) -> Vec<Key> {
         claim_family(&change.key).map(|family| sets.concerned(&Concern::Claims(family))).unwrap_or_default()
     }
+
+    /// A claim that appears, or is bound: sets tell of it (O-10), and wait for neither.
+    fn is_quiet(change: &Change<Self>) -> bool {
+        match (&change.before, &change.after) {
+            (None, Some(claim)) => !claim.deleting,
+            (Some(before), Some(claim)) => {
+                (&before.uid, &before.owners, before.deleting) == (&claim.uid, &claim.owners, claim.deleting)
+            }
+            _ => false,
+        }
+    }
 }
 
 impl Woken for Revision {
@@ -276,6 +287,30 @@ mod tests {
         let wire = json!({"metadata": {"name": "web-0", "deletionTimestamp": deleted}, "status": status});
         let wire: lite::Pod = serde_json::from_value(wire).expect("a pod");
         Some(Arc::new(wire.into()))
+    }
+
+    fn claim(phase: &str, deleting: bool, uid: &str) -> Option<Arc<Claim>> {
+        let deleted = deleting.then_some("2026-01-01T00:00:00Z");
+        let metadata = json!({"name": "data-web-0", "uid": uid, "deletionTimestamp": deleted});
+        let wire = json!({"metadata": metadata, "status": {"phase": phase}});
+        let wire: lite::Claim = serde_json::from_value(wire).expect("a claim");
+        Some(Arc::new(wire.into()))
+    }
+
+    // also: O-6
+    #[test]
+    fn s_8_3_a_claim_that_appears_or_is_bound_can_wait() {
+        let cases = [
+            ("it appears", None, claim("Pending", false, "c"), true),
+            ("it is bound", claim("Pending", false, "c"), claim("Bound", false, "c"), true),
+            ("it begins to end", claim("Bound", false, "c"), claim("Bound", true, "c"), false),
+            ("it is another one", claim("Bound", false, "c"), claim("Pending", false, "d"), false),
+            ("it is gone", claim("Bound", true, "c"), None, false),
+        ];
+        for (what, before, after, quiet) in cases {
+            let key = Key { namespace: "ns".into(), name: "data-web-0".into() };
+            assert_eq!(Claim::is_quiet(&Change { key, before, after }), quiet, "{what}");
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! One pass: what it does by a cache that lags, and what follows from answers that come seldom (S-8.6, S-8.7).
 
 use super::{Bench, Call, pod, revision, set, status};
+use kube::runtime::controller::Action;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn refused(words: &'static str, code: u16, reason: &'static str) -> impl Fn(&Call) -> Option<(u16, Value)> {
     move |call| (call.words == words).then(|| status(code, reason, "the server's words"))
@@ -113,6 +115,18 @@ async fn o_5_a_deletion_that_comes_too_late_is_no_failure_and_hits_no_namesake()
         assert_eq!(deletions.len(), 1, "{deletions:#?}");
         assert_eq!(deletions[0].body["preconditions"], json!({"uid": "web-2-uid"}));
         assert_eq!(bench.server.notes(), [""; 0], "nothing was deleted, so nothing is told");
+    }
+}
+
+// also: O-5, N-13
+#[tokio::test]
+async fn s_8_7_what_is_not_as_it_was_seen_is_looked_at_again_though_no_event_may_come() {
+    let soon = Action::requeue(Duration::from_secs(2));
+    for words in ["DELETE pods/web-2", "PATCH ordinalsets/web/status"] {
+        for (code, reason) in [(409, "Conflict"), (404, "NotFound")] {
+            let (bench, set) = with_a_condemned_pod(refused(words, code, reason));
+            assert_eq!(bench.pass(&set).await.expect("no failure"), soon, "{words} {code}");
+        }
     }
 }
 
