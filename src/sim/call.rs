@@ -90,6 +90,7 @@ pub enum Reason {
     Invalid,
     Forbidden,
     UnsupportedMediaType,
+    InternalError,
 }
 
 impl Reason {

@@ -44,7 +44,7 @@ impl Dice {
 
 /// Moves one pod one step on: Pending, Running, ready; terminating, gone. False when no pod has anywhere to go.
 pub fn step(store: &mut Store, dice: &mut Dice) -> bool {
-    let movable: Vec<String> = store.pods.iter().filter(|(_, pod)| can_move(pod)).map(|(n, _)| n.clone()).collect();
+    let movable = movable(store);
     let Some(name) = dice.pick(&movable) else { return false };
     advance(store, name);
     true
@@ -53,7 +53,7 @@ pub fn step(store: &mut Store, dice: &mut Dice) -> bool {
 /// Moves every pod as far as it goes, and what hangs on those that go.
 pub fn settle(store: &mut Store) {
     loop {
-        let movable: Vec<String> = store.pods.iter().filter(|(_, pod)| can_move(pod)).map(|(n, _)| n.clone()).collect();
+        let movable = movable(store);
         if movable.is_empty() {
             return;
         }
@@ -64,6 +64,18 @@ pub fn settle(store: &mut Store) {
         }
         collector::settle(store);
     }
+}
+
+/// The pods whose next step is up to their node. One whose claims are not there, or are going, is scheduled nowhere.
+fn movable(store: &Store) -> Vec<String> {
+    let claim = |volume: &Value| volume["persistentVolumeClaim"]["claimName"].as_str().map(str::to_owned);
+    let has_claims = |pod: &Value| {
+        let volumes = pod["spec"]["volumes"].as_array().into_iter().flatten();
+        volumes.filter_map(claim).all(|name| store.claims.object(&name).is_some_and(|claim| !claim.is_deleting()))
+    };
+    let is_new = |pod: &Value| pod["status"]["phase"] == "Pending" && pod["spec"]["nodeName"].is_null();
+    let pods = store.pods.iter().filter(|(_, pod)| can_move(pod));
+    pods.filter(|(_, pod)| is_terminating(pod) || !is_new(pod) || has_claims(pod)).map(|(n, _)| n.clone()).collect()
 }
 
 /// Ends a pod in this phase.
@@ -100,12 +112,13 @@ fn is_let_go(pod: &Value) -> bool {
     pod["metadata"]["deletionGracePeriodSeconds"] == 0
 }
 
-/// Whether the next step of a pod's life is up to its node.
+/// Whether the next step of a pod's life is up to its node. Nodes here have no labels: who asks for one waits.
 pub fn can_move(pod: &Value) -> bool {
     let broken = pod["sick"] == true || pod["metadata"]["annotations"]["sim"] == "broken";
     let ready = pod["status"]["phase"] == "Running" && pod["status"]["conditions"][0]["status"] == "True";
     let ended = pod["status"]["phase"] == "Failed" || pod["status"]["phase"] == "Succeeded";
-    let stuck = broken && pod["status"]["phase"] == "Running";
+    let picky = pod["spec"]["nodeSelector"].as_object().is_some_and(|labels| !labels.is_empty());
+    let stuck = broken && pod["status"]["phase"] == "Running" || picky && pod["status"]["phase"] == "Pending";
     if is_terminating(pod) { !is_let_go(pod) } else { !(ready || ended || stuck) }
 }
 

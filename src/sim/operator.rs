@@ -47,6 +47,32 @@ struct Cache {
     horizon: Horizon,
 }
 
+impl Cache {
+    /// Takes the answer to a list, made after so many changes.
+    fn list(&mut self, store: &Store, objects: Objects, changes: usize) {
+        self.horizon.list_begins();
+        objects.objects().for_each(|o| self.horizon.lists(Some(&o.version().to_string())));
+        self.horizon.list_ends();
+        self.followed = changes.checked_sub(1).map_or(0, |last| store.history[last].version);
+        (self.objects, self.read) = (objects, changes);
+    }
+}
+
+/// The objects of a kind after so many changes.
+fn as_of(store: &Store, kind: Kind, changes: usize) -> Objects {
+    if changes == store.history.len() {
+        return store.of(kind).clone();
+    }
+    let mut objects = Objects::new(kind);
+    for change in store.history[..changes].iter().filter(|change| change.kind == kind) {
+        match &change.after {
+            Some(object) => objects.put(change.name.clone(), object.clone()),
+            None => drop(objects.remove(&change.name)),
+        }
+    }
+    objects
+}
+
 /// What came of an attempt to begin a pass.
 #[derive(Debug, PartialEq)]
 pub enum Begun {
@@ -61,16 +87,27 @@ pub enum Begun {
 impl Operator {
     /// One that has just started, and listed everything.
     pub fn start(store: &Store, set: &str) -> Self {
+        Self::start_as_of(store, set, store.history.len())
+    }
+
+    /// One that has just started, and listed everything as it was after so many changes: its API server lags.
+    pub fn start_as_of(store: &Store, set: &str, changes: usize) -> Self {
         let caches = Store::KINDS.map(|kind| {
-            let followed = store.history.last().map_or(0, |change| change.version);
-            let (objects, read) = (store.of(kind).clone(), store.history.len());
-            let cache = Cache { objects, read, followed, horizon: Horizon::default() };
-            cache.horizon.list_begins();
-            store.of(kind).objects().for_each(|o| cache.horizon.lists(Some(&o.version().to_string())));
-            cache.horizon.list_ends();
+            let mut cache = Cache { objects: Objects::new(kind), read: 0, followed: 0, horizon: Horizon::default() };
+            cache.list(store, as_of(store, kind, changes), changes);
             cache
         });
         Self { set: set.to_owned(), caches, notes: Notes::default(), pass: None, look_again: None }
+    }
+
+    /// The watch of a kind breaks, and all of it is listed again.
+    pub fn relist(&mut self, store: &Store, kind: Kind) {
+        self.caches[index(kind)].list(store, store.of(kind).clone(), store.history.len());
+    }
+
+    /// The same, and the answer is well-formed, empty and wrong.
+    pub fn relist_in_vain(&mut self, store: &Store, kind: Kind) {
+        self.caches[index(kind)].list(store, Objects::new(kind), store.history.len());
     }
 
     /// The cache of a kind follows one change of it; false when it has all.
@@ -89,6 +126,11 @@ impl Operator {
             }
         }
         false
+    }
+
+    /// Whether something happened that its caches have not followed.
+    pub fn is_behind(&self, store: &Store) -> bool {
+        self.caches.iter().any(|cache| cache.read < store.history.len())
     }
 
     /// All caches follow all changes.
@@ -160,7 +202,8 @@ impl Operator {
             let after = pass.memory(&self.notes.memory);
             let before = std::mem::replace(&mut self.notes.memory, after);
             // The next plan may say something else because of it; and what failed is tried again, after its pause.
-            if !pass.report.failures.is_empty() || self.notes.memory != before {
+            let report = &pass.report;
+            if !report.failures.is_empty() || report.other_than_seen || self.notes.memory != before {
                 let soon = now.checked_add(SignedDuration::from_secs(1)).ok();
                 self.look_again = [self.look_again, soon].into_iter().flatten().min();
             }

@@ -49,6 +49,8 @@ pub struct Report {
     pub deleted: Vec<(String, String)>,
     /// What failed.
     pub failures: Vec<String>,
+    /// The server said that something is not as it was seen, and nothing failed by that: it is looked at again.
+    pub other_than_seen: bool,
     undetermined: bool,
     learned: Learned,
 }
@@ -76,6 +78,7 @@ fn meaning(refusal: &Refusal) -> carry::Answer<'_> {
         Reason::Conflict => carry::Answer::Changed,
         Reason::Invalid if refusal.message.starts_with("metadata.uid") => carry::Answer::Changed,
         Reason::Invalid | Reason::Forbidden | Reason::UnsupportedMediaType => carry::Answer::Refused(&refusal.message),
+        Reason::InternalError => carry::Answer::Other,
     }
 }
 
@@ -143,8 +146,10 @@ impl Pass {
             At::Status => {
                 match answer {
                     Ok(set) => self.report.written.push((Kind::Set, set.version().to_string())),
-                    // The set has changed meanwhile, or is gone: its event is on the way.
-                    Err(refusal) if matches!(meaning(refusal), carry::Answer::Gone | carry::Answer::Changed) => {}
+                    // The set has changed meanwhile, or is gone.
+                    Err(refusal) if matches!(meaning(refusal), carry::Answer::Gone | carry::Answer::Changed) => {
+                        self.report.other_than_seen = true;
+                    }
                     Err(refusal) => self.fail("writing the status", &refusal.to_string()),
                 }
                 self.at = At::Over;
@@ -188,11 +193,14 @@ impl Pass {
                 }
                 Ok(())
             }
-            Err(refusal) if action.is_content_with(meaning(refusal)) => Ok(()),
+            Err(refusal) if action.is_content_with(meaning(refusal)) => {
+                self.report.other_than_seen |= !matches!(action, Action::TryPod { .. });
+                Ok(())
+            }
             Err(refusal) => Err(refusal),
         };
         match &action {
-            Action::TryPod { .. } => return self.tried(lane, done, now),
+            Action::TryPod { .. } => return self.tried(lane, &action, done, now),
             Action::CreateService { .. } | Action::UpdateService { .. } => {
                 self.report.learned.service = Some(done.map_err(|r| r.message.clone()));
             }
@@ -215,9 +223,17 @@ impl Pass {
         }
     }
 
-    /// What a dry run brought (O-4).
-    fn tried(&mut self, lane: usize, done: Result<(), &Refusal>, now: Timestamp) {
-        let refused = done.err().map(|refusal| refusal.message.clone());
+    /// What a dry run brought (O-4), if it was answered.
+    fn tried(&mut self, lane: usize, action: &Action, done: Result<(), &Refusal>, now: Timestamp) {
+        let refused = match done.map_err(|refusal| (meaning(refusal), refusal)) {
+            Ok(()) => None,
+            Err((carry::Answer::Refused(message), _)) => Some(message.to_owned()),
+            Err((_, refusal)) => {
+                self.fail(&action.to_string(), &refusal.message);
+                self.lanes[lane].actions.clear();
+                return;
+            }
+        };
         if refused.is_some() {
             self.failed = true;
             self.lanes[lane].actions.clear();

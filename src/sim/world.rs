@@ -2,21 +2,32 @@
 //! an operator is judged when it happens (`never`).
 
 use crate::{
-    call::{Answer, Call},
+    call::{Answer, Call, Reason, Refusal},
     collector,
     kubelet::{self, Dice},
     never::{self, Ledger, Write},
     objects::{Kind, Objects},
     operator::{Begun, Operator},
+    promises,
     store::Store,
+    workload::SET,
 };
 use k8s_openapi::jiff::SignedDuration;
 
-/// The name of the one set that operators are for.
-pub const SET: &str = "web";
-
 /// Passes that even a roll-out of all pods, one by one, does not need.
 const LONG: usize = 300;
+
+/// How a call of an operator fares on its way.
+#[derive(Clone, Debug, Default)]
+pub enum Fate {
+    /// It is answered.
+    #[default]
+    Answered,
+    /// It is carried out, and the answer is lost.
+    Unheard,
+    /// It does not get there, and the operator hears this.
+    Refused(Refusal),
+}
 
 /// A cluster with operators.
 pub struct World {
@@ -24,6 +35,8 @@ pub struct World {
     pub store: Store,
     /// Those who believe that they lead.
     pub operators: Vec<Working>,
+    /// A list was not what there was: who believes it cannot know what is unavailable (N-7).
+    lied_to: bool,
     ledger: Ledger,
 }
 
@@ -44,24 +57,45 @@ pub struct Working {
 impl World {
     /// A cluster with these objects, and one operator that has just started.
     pub fn new(store: Store) -> Self {
-        let mut world = Self { store, operators: Vec::new(), ledger: Ledger::default() };
+        let mut world = Self { store, operators: Vec::new(), lied_to: false, ledger: Ledger::default() };
         world.start_operator();
         world
     }
 
     /// One more operator.
     pub fn start_operator(&mut self) {
-        let operator = Operator::start(&self.store, SET);
+        self.start_operator_as_of(self.store.history.len());
+    }
+
+    fn start_operator_as_of(&mut self, changes: usize) {
+        let operator = Operator::start_as_of(&self.store, SET, changes);
         let view = operator.caches();
         self.operators.push(Working { operator, view, confirmed: false, written: Vec::new(), deleted: Vec::new() });
     }
 
     /// An operator crashes, amid a pass or not, and starts again with nothing in mind.
     pub fn restart(&mut self, which: usize) {
+        self.restart_as_of(which, self.store.history.len());
+    }
+
+    /// The same, and what it lists is what there was after so many changes.
+    pub fn restart_as_of(&mut self, which: usize, changes: usize) {
         if which < self.operators.len() {
             self.operators.remove(which);
-            self.start_operator();
+            self.lied_to |= changes < self.store.history.len();
+            self.start_operator_as_of(changes);
         }
+    }
+
+    /// An operator lists all of a kind again.
+    pub fn relist(&mut self, which: usize, kind: Kind) {
+        self.operators[which].operator.relist(&self.store, kind);
+    }
+
+    /// The same, and the answer is well-formed, empty and wrong.
+    pub fn relist_in_vain(&mut self, which: usize, kind: Kind) {
+        self.lied_to = true;
+        self.operators[which].operator.relist_in_vain(&self.store, kind);
     }
 
     /// A call of somebody who is no operator of ours.
@@ -100,28 +134,48 @@ impl World {
     /// # Panics
     /// When the call breaks an invariant.
     pub fn step(&mut self, which: usize, dice: &mut Dice) -> bool {
+        self.step_with(which, dice, &Fate::Answered)
+    }
+
+    /// As [`World::step`], and the call fares like this.
+    ///
+    /// # Panics
+    /// When the call breaks an invariant.
+    pub fn step_with(&mut self, which: usize, dice: &mut Dice, fate: &Fate) -> bool {
         let Some(working) = self.operators.get_mut(which) else { return false };
         let Some(pass) = working.operator.pass() else { return false };
         let Some(lane) = dice.pick(&pass.ready()).copied() else { return false };
         let (Some(call), set) = (pass.call(lane), pass.set.clone()) else { return false };
         let before = self.store.of(call.kind()).object(call.name()).cloned();
-        let answer = self.store.apply(&call);
-        let same = answer.as_ref().is_ok_and(|live| live.uid() == set.uid && !live.is_deleting());
+        let answer = match fate {
+            Fate::Refused(refusal) => Err(refusal.clone()),
+            Fate::Answered | Fate::Unheard => self.store.apply(&call),
+        };
+        let heard = match fate {
+            Fate::Unheard => Err(Reason::InternalError.because("no answer")),
+            Fate::Answered | Fate::Refused(_) => answer.clone(),
+        };
+        let same = heard.as_ref().is_ok_and(|live| live.uid() == set.uid && !live.is_deleting());
         working.confirmed |= matches!(call, Call::Get { kind: Kind::Set, .. }) && same;
         let write = Write { call: &call, before: before.as_deref(), answer: &answer, confirmed: working.confirmed };
-        let violations = never::judge(&write, &set, &working.view);
+        let mut violations = never::judge(&write, &set, &working.view);
+        violations.extend(promises::judge(&write, &set, &working.view, &self.store));
         assert!(violations.is_empty(), "{violations:#?}\nby {call}\nanswered {answer:?}");
-        if let (Call::Delete { kind: Kind::Pod, .. }, Ok(pod)) = (&call, &answer) {
-            working.deleted.push((set.uid.clone(), pod.uid().to_owned()));
+        // What it did not hear of it cannot wait for.
+        if let Ok(object) = &heard {
+            match &call {
+                Call::Delete { kind: Kind::Pod, .. } => {
+                    working.deleted.push((set.uid.clone(), object.uid().to_owned()))
+                }
+                Call::Delete { .. } => {}
+                call if call.writes() => working.written.push((set.uid.clone(), object.kind(), object.version())),
+                _ => {}
+            }
         }
-        let leaves_a_version = call.writes() && !matches!(call, Call::Delete { .. });
-        if let Some(object) = answer.as_ref().ok().filter(|_| leaves_a_version) {
-            working.written.push((set.uid.clone(), object.kind(), object.version()));
-        }
-        working.operator.answered(lane, &answer, self.store.now);
+        working.operator.answered(lane, &heard, self.store.now);
         self.ledger.wrote(&write, &set, &working.view, self.store.now);
         self.ledger.follow(&self.store);
-        if self.operators.len() == 1 {
+        if self.operators.len() == 1 && !self.lied_to {
             self.ledger.judge();
         }
         true
@@ -148,8 +202,9 @@ impl World {
     /// # Errors
     /// The last changes.
     pub fn calm_down(&mut self, dice: &mut Dice) -> Result<(), String> {
-        if self.operators.len() > 1 {
+        if self.operators.len() > 1 || self.lied_to {
             self.operators.truncate(1);
+            self.lied_to = false;
             // Two that knew nothing of each other may have taken a pod each.
             self.ledger = Ledger::default();
         }
