@@ -5,7 +5,7 @@ CRD := crds/ordinalsets.yaml
 CHART := $(CARGO) run --quiet --locked --package ordinal-tests --bin chart
 CRDGEN := $(CARGO) run --quiet --locked --package ordinal-api --features schema --bin crdgen
 
-.PHONY: help demo test unit exhaustive vectors live live-one parity campaign fuzz bench bench-plan bench-readme idle-memory lint crds chart chart-test upgrade-test build image control-plane clean
+.PHONY: help demo test unit exhaustive vectors live live-one parity campaign fuzz faults faults-sample mutants soak fuzz-input bench bench-plan bench-readme idle-memory lint crds chart chart-test upgrade-test build image control-plane clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -15,7 +15,7 @@ demo: control-plane ## Tour of a living set; KUBECONFIG=… on the command line 
 	@$(CARGO) run --quiet --locked --package ordinal-tests --bin demo --$(if $(filter command line,$(origin KUBECONFIG)), --kubeconfig $(KUBECONFIG))
 
 # The built-in controller of an older Kubernetes has other rules than those that we are compared with.
-test: unit vectors live chart-test $(if $(KUBERNETES),,parity campaign) ## All tests; make exhaustive takes a minute more; KUBERNETES=1.34: against the oldest release
+test: unit vectors live faults-sample chart-test $(if $(KUBERNETES),,parity campaign) ## All tests; make exhaustive takes a minute more; KUBERNETES=1.34: against the oldest release
 
 unit: ## Tests without a cluster, in seconds
 	$(CARGO) test --locked --workspace --lib --bins
@@ -56,6 +56,24 @@ campaign: control-plane ## A thousand changes of sets, good and bad, of one seed
 fuzz: control-plane ## The same by chance; SEED=… STEPS=… (5000), and WALK=… for one walk alone
 	@$(CARGO) build --quiet --locked --package ordinal --bin ordinal
 	@$(CARGO) run --quiet --locked --package ordinal-tests --bin campaign -- --steps $(or $(STEPS),5000) $(if $(SEED),--seed $(SEED)) $(if $(WALK),--walk $(WALK))
+
+faults: control-plane ## All fault plans on a real API server, about two hours; PLAN="W3 7:crash-after" for one, SAMPLE=100 for some
+	@$(CARGO) build --quiet --locked --package ordinal --bin ordinal
+	@$(CARGO) run --quiet --locked --package ordinal-tests --bin faults -- $(if $(PLAN),--plan "$(PLAN)") $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
+
+# Another one every day.
+faults-sample: control-plane
+	@$(CARGO) build --quiet --locked --package ordinal --bin ordinal
+	@$(CARGO) run --quiet --locked --package ordinal-tests --bin faults -- --sample 36 --quiet 5
+
+mutants: control-plane ## Deliberate defects, one at a time, each of which the tests must find; ONLY=part of its description
+	@$(CARGO) run --quiet --locked --package ordinal-tests --bin mutants -- $(if $(ONLY),--only "$(ONLY)")
+
+soak: control-plane ## Fifty sets at a time live and die for a while: memory and connections afterwards; ROUNDS=30
+	@$(CARGO) run --quiet --locked --package ordinal-tests --bin soak -- $(if $(ROUNDS),--rounds $(ROUNDS))
+
+fuzz-input: ## Whatever others write is read without a panic, by cargo-fuzz and so by a nightly compiler; SECONDS=60 for each target
+	@fuzz/run.sh $(or $(SECONDS),60)
 
 idle-memory: control-plane ## Resident memory of the released operator with nothing to do
 	@$(CARGO) run --quiet --locked --package ordinal-tests --bin idle-memory

@@ -74,7 +74,9 @@ pub struct ControlPlane {
     apiserver: Mutex<Process>,
     /// With which it was started.
     apiserver_args: Vec<OsString>,
-    etcd: Process,
+    etcd: Mutex<Process>,
+    /// With which it was started.
+    etcd_args: Vec<OsString>,
     etcd_port: u16,
     url: String,
     binaries: &'static Path,
@@ -97,7 +99,8 @@ impl ControlPlane {
             components: Mutex::default(),
             apiserver: Mutex::new(servers.apiserver),
             apiserver_args: servers.apiserver_args,
-            etcd: servers.etcd,
+            etcd: Mutex::new(servers.etcd),
+            etcd_args: servers.etcd_args,
             etcd_port: servers.etcd_port,
             url: servers.url,
             binaries,
@@ -196,6 +199,17 @@ impl ControlPlane {
         identity::kubeconfig_path(self.scratch.path(), id)
     }
 
+    /// Writes a kubeconfig of an identity that goes to another port on loopback, behind which the API server is.
+    pub fn kubeconfig_through(&self, id: Identity, port: u16) -> Result<PathBuf> {
+        let direct = self.kubeconfig(id);
+        let path = self.dir().join(format!("{}-{port}.kubeconfig", id.name()));
+        let told = |path: &Path| format!("cannot copy the kubeconfig {}", path.display());
+        let text = std::fs::read_to_string(&direct).with_context(|| told(&direct))?;
+        let text = text.replace(&self.url, &format!("https://127.0.0.1:{port}"));
+        std::fs::write(&path, text).with_context(|| told(&path))?;
+        Ok(path)
+    }
+
     /// A client of an identity. Its connections belong to the current tokio runtime, so each test asks for its own.
     pub async fn client(&self, id: Identity) -> Result<Client> {
         client_of(&self.kubeconfig(id)).await
@@ -265,6 +279,23 @@ impl ControlPlane {
         self.apiserver_ready().await
     }
 
+    /// Kills etcd. The API server lives on, and can read and write nothing until [`ControlPlane::revive_etcd`].
+    pub async fn kill_etcd(&self) -> Result<()> {
+        lock(&self.etcd).signal(Signal::Kill);
+        eventually(START, "etcd has ended", async || {
+            let code = lock(&self.etcd).exit_code()?;
+            Ok(Look::when(code.is_some(), || "it runs".to_owned()))
+        })
+        .await
+    }
+
+    /// Starts etcd again, with all that it has kept, and waits until the API server is ready.
+    pub async fn revive_etcd(&self) -> Result<()> {
+        let revived = Process::start("etcd", &self.binaries.join("etcd"), &self.etcd_args, self.log("etcd"))?;
+        *lock(&self.etcd) = revived;
+        self.apiserver_ready().await
+    }
+
     /// Makes etcd forget all versions of objects but the last. An API server that starts after this answers 410 to a watch
     /// from before.
     pub async fn compact_etcd(&self) -> Result<()> {
@@ -296,7 +327,7 @@ impl ControlPlane {
     pub fn pids(&self) -> Vec<(String, u32)> {
         let told = |process: &Process| (process.name().to_owned(), process.pid());
         let mut pids: Vec<_> = lock(&self.components).iter().map(told).collect();
-        pids.extend([told(&lock(&self.apiserver)), told(&self.etcd)]);
+        pids.extend([told(&lock(&self.apiserver)), told(&lock(&self.etcd))]);
         pids
     }
 }
@@ -318,6 +349,7 @@ pub async fn client_of(kubeconfig: &Path) -> Result<Client> {
 
 struct Servers {
     etcd: Process,
+    etcd_args: Vec<OsString>,
     etcd_port: u16,
     apiserver: Process,
     apiserver_args: Vec<OsString>,
@@ -336,7 +368,7 @@ async fn start_servers(dir: &Path, binaries: &Path, audit: audit::Policy) -> Res
 
     let store = format!("http://127.0.0.1:{etcd_port}");
     let peer = format!("http://127.0.0.1:{peer_port}");
-    let etcd_args: [OsString; 9] = [
+    let etcd_args: Vec<OsString> = vec![
         flag("data-dir", dir.join("etcd")),
         flag("listen-client-urls", &store),
         flag("advertise-client-urls", &store),
@@ -349,7 +381,7 @@ async fn start_servers(dir: &Path, binaries: &Path, audit: audit::Policy) -> Res
         "--quota-backend-bytes=6442450944".into(),
         "--log-level=warn".into(),
     ];
-    let mut etcd = Process::start("etcd", &binaries.join("etcd"), etcd_args, log("etcd"))?;
+    let mut etcd = Process::start("etcd", &binaries.join("etcd"), &etcd_args, log("etcd"))?;
     eventually(START, "etcd is healthy", async || {
         ended("etcd", &mut etcd)?;
         let (code, body) = probe::get(etcd_port, "/health").await?;
@@ -390,7 +422,7 @@ async fn start_servers(dir: &Path, binaries: &Path, audit: audit::Policy) -> Res
     ];
     let apiserver =
         Process::start("kube-apiserver", &binaries.join("kube-apiserver"), &apiserver_args, log("kube-apiserver"))?;
-    Ok(Servers { etcd, etcd_port, apiserver, apiserver_args, url, certs })
+    Ok(Servers { etcd, etcd_args, etcd_port, apiserver, apiserver_args, url, certs })
 }
 
 /// An error when a server that should run has ended, with its last words.

@@ -1,9 +1,6 @@
 //! A port in front of an API server that a test opens and closes, as a network does.
 
-use std::{
-    net::Ipv4Addr,
-    path::{Path, PathBuf},
-};
+use std::{net::Ipv4Addr, path::PathBuf};
 
 use anyhow::{Context, Result};
 use tokio::{
@@ -31,13 +28,7 @@ impl Doorway {
 
     /// Writes a kubeconfig of an identity that goes through here.
     pub fn kubeconfig(&self, control_plane: &ControlPlane, id: Identity) -> Result<PathBuf> {
-        let direct = control_plane.kubeconfig(id);
-        let path = control_plane.dir().join(format!("{}-{}.kubeconfig", id.name(), self.port));
-        let told = |path: &Path| format!("cannot copy the kubeconfig {}", path.display());
-        let text = std::fs::read_to_string(&direct).with_context(|| told(&direct))?;
-        let text = text.replace(&self.server, &format!("127.0.0.1:{}", self.port));
-        std::fs::write(&path, text).with_context(|| told(&path))?;
-        Ok(path)
+        control_plane.kubeconfig_through(id, self.port)
     }
 
     /// From now on who comes is led to the API server.

@@ -18,6 +18,7 @@
 
 pub mod audit;
 pub mod binaries;
+pub mod calls;
 mod certs;
 pub mod control_plane;
 pub mod diagnose;
@@ -36,6 +37,7 @@ pub mod picture;
 mod ports;
 mod probe;
 pub mod process;
+pub mod proxy;
 pub mod record;
 pub mod refusals;
 pub mod rest;

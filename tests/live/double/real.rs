@@ -3,19 +3,14 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use k8s_openapi::api::{apps::v1::ControllerRevision, core::v1 as core};
-use kube::{
-    Api, Client,
-    api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy, Request},
-    core::ApiResource,
-};
+use kube::Client;
 use ordinal_sim::{
-    call::{Call, Deletion, Part, Propagation, Style},
+    call::{Call, Style},
     objects::Kind,
     patch,
     store::Store,
 };
-use ordinal_tests::{Namespace, namespace::set_resource};
+use ordinal_tests::{Namespace, calls};
 use serde_json::{Value, json};
 
 use super::{
@@ -72,53 +67,33 @@ impl Real {
 
     /// Sends a call that the double has not got yet.
     pub async fn apply(&self, store: &Store, call: &Call) -> Result<Value, Refused> {
-        let api = self.api(call.kind());
-        let name = call.name();
-        let answer = match call {
-            Call::Get { .. } => api.get(name).await?,
-            Call::Create { object, dry_run, .. } => {
-                let params = PostParams { dry_run: *dry_run, ..PostParams::default() };
-                api.create(&params, &self.typed(self.translated(object))).await?
-            }
-            Call::Replace { kind, object, .. } => {
-                // The real object has more fields: it gets the same changes.
-                let mut replaced = json!({});
-                if let (Some(old), Ok(live)) = (store.of(*kind).get(name), api.get(name).await) {
-                    replaced = serde_json::to_value(live).map_err(|e| Refused(e.to_string()))?;
-                    let version = object["metadata"]["resourceVersion"].clone();
-                    patch::apply(&mut replaced, &self.translated(&difference(old, object)), Style::Merge);
-                    replaced["metadata"]["resourceVersion"] = self.translated(&version);
-                } else {
-                    patch::apply(&mut replaced, &self.translated(object), Style::Merge);
-                }
-                api.replace(name, &PostParams::default(), &self.typed(replaced)).await?
-            }
-            Call::Patch { patch, style, part, .. } => {
-                let patch = self.translated(patch);
-                let patch = match style {
-                    Style::Merge => Patch::Merge(patch),
-                    Style::Strategic => Patch::Strategic(patch),
-                };
-                let params = PatchParams::default();
-                match part {
-                    Part::Main => api.patch(name, &params, &patch).await?,
-                    Part::Status => api.patch_status(name, &params, &patch).await?,
-                }
-            }
+        let mut call = call.clone();
+        match &mut call {
+            Call::Replace { kind, name, object, .. } => *object = self.replaced(store, *kind, name, object).await?,
+            Call::Create { object, .. } => *object = self.translated(object),
+            Call::Patch { patch, .. } => *patch = self.translated(patch),
             Call::Delete { how, .. } => {
-                api.delete(name, &self.deletion(how)).await?;
-                return Ok(Value::Null);
+                how.uid = word(&self.uids, how.uid.take());
+                how.version = word(&self.versions, how.version.take());
             }
-            Call::Bind { .. } => {
-                let binding = json!({"metadata": {"name": name}, "target": {"kind": "Node", "name": self.node}});
-                let request = Request::new(format!("/api/v1/namespaces/{}/pods", self.namespace));
-                let request = request
-                    .create_subresource("binding", name, &PostParams::default(), binding.to_string().into_bytes())
-                    .map_err(|e| Refused(e.to_string()))?;
-                return Ok(self.client.request::<Value>(request).await?);
-            }
-        };
-        serde_json::to_value(answer).map_err(|e| Refused(e.to_string()))
+            Call::Bind { node, .. } => node.clone_from(&self.node),
+            Call::Get { .. } => {}
+        }
+        Ok(calls::send(&self.client, &self.namespace, &call).await?)
+    }
+
+    /// The real object has more fields: it gets the same changes.
+    async fn replaced(&self, store: &Store, kind: Kind, name: &str, object: &Value) -> Result<Value, Refused> {
+        let live = calls::api(&self.client, &self.namespace, kind).get(name).await;
+        let mut replaced = json!({});
+        if let (Some(old), Ok(live)) = (store.of(kind).get(name), live) {
+            replaced = serde_json::to_value(live).map_err(|e| Refused(e.to_string()))?;
+            patch::apply(&mut replaced, &self.translated(&difference(old, object)), Style::Merge);
+            replaced["metadata"]["resourceVersion"] = self.translated(&object["metadata"]["resourceVersion"]);
+        } else {
+            patch::apply(&mut replaced, &self.translated(object), Style::Merge);
+        }
+        Ok(replaced)
     }
 
     /// All objects, in the double's words as far as it has them.
@@ -171,44 +146,12 @@ impl Real {
     async fn list(&self) -> Result<Vec<(String, Value)>> {
         let mut all = Vec::new();
         for kind in Store::KINDS {
-            for object in self.api(kind).list(&Default::default()).await?.items {
+            let api = calls::api(&self.client, &self.namespace, kind);
+            for object in api.list(&Default::default()).await?.items {
                 all.push((format!("{kind:?}"), serde_json::to_value(object)?));
             }
         }
         Ok(all)
-    }
-
-    fn api(&self, kind: Kind) -> Api<DynamicObject> {
-        let resource = match kind {
-            Kind::Set => set_resource(),
-            Kind::Pod => ApiResource::erase::<core::Pod>(&()),
-            Kind::Claim => ApiResource::erase::<core::PersistentVolumeClaim>(&()),
-            Kind::Revision => ApiResource::erase::<ControllerRevision>(&()),
-            Kind::Service => ApiResource::erase::<core::Service>(&()),
-        };
-        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
-    }
-
-    fn typed(&self, object: Value) -> DynamicObject {
-        serde_json::from_value(object).expect("an object")
-    }
-
-    fn deletion(&self, how: &Deletion) -> DeleteParams {
-        let word = |table: &BTreeMap<String, String>, ours: &Option<String>| {
-            ours.as_ref().map(|ours| table.get(ours).cloned().unwrap_or_else(|| ours.clone()))
-        };
-        let preconditions =
-            Preconditions { uid: word(&self.uids, &how.uid), resource_version: word(&self.versions, &how.version) };
-        let mut params = DeleteParams {
-            propagation_policy: how.propagation.map(|p| match p {
-                Propagation::Background => PropagationPolicy::Background,
-                Propagation::Foreground => PropagationPolicy::Foreground,
-                Propagation::Orphan => PropagationPolicy::Orphan,
-            }),
-            ..DeleteParams::default()
-        };
-        params.grace_period_seconds = how.grace.map(|seconds| u32::try_from(seconds).expect("a grace period"));
-        params.preconditions(preconditions)
     }
 
     /// UIDs, versions and the node's name in the real one's words.
@@ -224,6 +167,11 @@ impl Real {
             _ => value.clone(),
         }
     }
+}
+
+/// What the double calls by this word, if it is one of its own.
+fn word(table: &BTreeMap<String, String>, ours: Option<String>) -> Option<String> {
+    ours.map(|ours| table.get(&ours).cloned().unwrap_or(ours))
 }
 
 /// The merge patch that makes `new` of `old`.

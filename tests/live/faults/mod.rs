@@ -1,6 +1,7 @@
 //! Whatever breaks amid the work: the set ends as it should, and no pod or claim pays for it (N-13).
 
 mod disturbed;
+mod forged;
 mod killed;
 mod rivals;
 mod server;

@@ -47,6 +47,27 @@ async fn n_13_the_api_server_freezes_amid_a_creation_for_ten_seconds() -> Outcom
     Ok(())
 }
 
+/// The played nodes do not bear it amid their work, so it happens between two pieces of it.
+#[tokio::test]
+async fn n_13_etcd_is_killed_and_no_pod_pays_for_it() -> Outcome {
+    let control_plane = ControlPlane::start(Options::default()).await?;
+    let operator = operator(&control_plane).await?;
+    let ns = control_plane.namespace("etcd").await?;
+    let witness = Witness::of(&ns);
+    ns.create_set(set("web", 3, json!({}))).await?;
+    ns.settled("web").await?;
+    control_plane.kill_etcd().await?;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    control_plane.revive_etcd().await?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    lived(&ns, &witness, 3, 1).await?;
+    ns.patch_set("web", image("nginx:2")).await?;
+    ns.settled("web").await?;
+    lived(&ns, &witness, 3, 2).await?;
+    assert!(operator.exit_code()?.is_none() && !operator.log().contains("panicked"), "{}", operator.log());
+    Ok(())
+}
+
 /// What happened behind a broken connection is caught up with.
 #[tokio::test]
 async fn n_13_the_operator_alone_is_cut_off_amid_a_roll_out() -> Outcome {

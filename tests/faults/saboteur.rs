@@ -1,0 +1,343 @@
+//! What the proxy does to the operator of one trial, and what it sees of the operator's manners (I7, I8).
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures::{FutureExt, future::BoxFuture};
+use http::Method;
+use kube::ResourceExt;
+use ordinal_sim::{
+    fault::{Edit, Fault},
+    objects::Kind,
+    workload::SET,
+};
+use ordinal_tests::{
+    Namespace, calls,
+    proxy::{Asked, Event, Fate, Script},
+};
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::{trial::Trial, weather::Weather};
+
+/// Versions that are remembered, for lists of a while ago.
+const REMEMBERED: usize = 12;
+
+/// An empty list is believed for so long, and the list before it.
+const BELIEVED: Duration = Duration::from_millis(1_500);
+
+/// A watch that has lost events goes on for so long.
+const BLIND: Duration = Duration::from_secs(2);
+
+/// What comes after a stale list comes so late.
+const LAG: Duration = Duration::from_secs(1);
+
+/// Calls that are kept for a failure message.
+const TOLD: usize = 60;
+
+/// The label that a webhook gives every pod.
+pub const INJECTED: &str = "test.ordinal.dev/injected";
+
+/// What a webhook puts before the name of every image.
+pub const MIRROR: &str = "mirror.example/";
+
+/// One for each trial.
+pub struct Saboteur {
+    trial: Trial,
+    namespace: Namespace,
+    crash: UnboundedSender<()>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Calls of the operator so far.
+    calls: usize,
+    /// What the next calls are answered, and how many of them.
+    answers: Option<(u16, u32)>,
+    /// The operator is to be killed: nothing of it gets through any more.
+    dying: bool,
+    /// How often it has been started anew.
+    life: usize,
+    /// Lists of each kind, and events since the last one.
+    lists: BTreeMap<String, usize>,
+    events: BTreeMap<String, usize>,
+    /// A kind was said to be empty.
+    emptied: bool,
+    /// The last versions that were seen.
+    versions: VecDeque<String>,
+    /// The generation that was observed last, by UID of the set.
+    observed: BTreeMap<String, i64>,
+    /// When there was a call last.
+    called: Option<Instant>,
+    /// Something has gone wrong as the trial wants it.
+    struck: bool,
+    /// What was wrong with calls.
+    wrongs: Vec<String>,
+    /// The last calls, for a failure message.
+    told: VecDeque<String>,
+}
+
+impl Saboteur {
+    /// `crash` is told when the operator is to be killed.
+    pub fn new(trial: &Trial, namespace: &Namespace, crash: UnboundedSender<()>) -> Self {
+        Self { trial: trial.clone(), namespace: namespace.clone(), crash, state: Mutex::default() }
+    }
+
+    /// The operator was killed, and another one is about to start.
+    pub fn starts_anew(&self) {
+        let mut state = self.state();
+        state.dying = false;
+        state.life += 1;
+        state.events.clear();
+    }
+
+    /// Calls of the operator so far.
+    pub fn calls(&self) -> usize {
+        self.state().calls
+    }
+
+    /// How long there was no call.
+    pub fn quiet(&self) -> Duration {
+        self.state().called.map_or(Duration::MAX, |at| at.elapsed())
+    }
+
+    /// Whether anything has gone wrong as the trial wants it.
+    pub fn has_struck(&self) -> bool {
+        self.state().struck
+    }
+
+    /// What was wrong with calls.
+    pub fn wrongs(&self) -> Vec<String> {
+        self.state().wrongs.clone()
+    }
+
+    /// The last calls in words.
+    pub fn told(&self) -> String {
+        self.state().told.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it comes from an operator that is dead, or as good as that.
+    fn is_late(&self, asked: &Asked) -> bool {
+        let state = self.state();
+        state.dying || asked.life != state.life
+    }
+
+    /// Writes, dry runs and the live read before an adoption, events apart.
+    fn is_call(&self, asked: &Asked) -> bool {
+        let here = asked.namespace() == self.namespace.name() && asked.kind() != "events";
+        here && (asked.method != Method::GET || !asked.object().is_empty())
+    }
+
+    fn lists(&self, asked: &mut Asked) {
+        let mut state = self.state();
+        *state.lists.entry(asked.kind().to_owned()).or_default() += 1;
+        state.events.remove(asked.kind());
+        let stale = self.trial.weather == Weather::Stale && state.life > 0 && asked.parameter("continue").is_none();
+        if let Some(old) = state.versions.front().filter(|_| stale) {
+            let kept = asked.query.split('&').filter(|pair| !pair.starts_with("resourceVersion") && !pair.is_empty());
+            let kept: Vec<&str> = kept.collect();
+            asked.query = format!("{}&resourceVersion={old}&resourceVersionMatch=Exact", kept.join("&"));
+            state.struck = true;
+        }
+    }
+
+    /// What is to become of a call; nothing of one that comes too late.
+    fn next(&self, asked: &Asked) -> Option<Option<Fault>> {
+        let mut state = self.state();
+        if state.dying || asked.life != state.life {
+            return None;
+        }
+        let number = state.calls;
+        state.calls += 1;
+        state.called = Some(Instant::now());
+        // Whoever spoils a status may write any generation into it.
+        let wrong = manners(asked).or_else(|| (!self.trial.is_disturbed()).then(|| state.goes_back(asked))?);
+        state.wrongs.extend(wrong.map(|wrong| format!("{} {}: {wrong}", asked.method, asked.path)));
+        let fault = match state.answers.take() {
+            Some((code, times)) => Some(Fault::Answer { code, times }),
+            None => self.trial.plan.faults.get(&number).copied(),
+        };
+        if let Some(Fault::Answer { code, times }) = fault {
+            state.answers = (times > 1).then(|| (code, times - 1));
+        }
+        let struck = fault.map(|fault| format!(" <- {fault}")).unwrap_or_default();
+        state.told.push_back(format!("{number}: {} {}{struck}", asked.method, asked.path));
+        if state.told.len() > TOLD {
+            state.told.pop_front();
+        }
+        state.struck |= fault.is_some();
+        state.dying |= fault == Some(Fault::CrashBefore);
+        Some(fault)
+    }
+
+    async fn spoil(&self, edit: Edit) {
+        let client = self.namespace.client();
+        let mut names = [Vec::new(), Vec::new()];
+        for (names, kind) in names.iter_mut().zip([Kind::Pod, Kind::Revision]) {
+            let listed = calls::api(&client, self.namespace.name(), kind).list(&Default::default()).await;
+            names.extend(listed.into_iter().flat_map(|list| list.items).map(|object| object.name_any()));
+        }
+        let [pods, revisions] = names;
+        for call in edit.calls(&pods, &revisions) {
+            // What is to be spoilt may not be there.
+            let _ = calls::send(&client, self.namespace.name(), &call).await;
+        }
+    }
+
+    async fn decide(&self, asked: &mut Asked) -> Fate {
+        if let Weather::Slow(by) = self.trial.weather {
+            self.state().struck = true;
+            tokio::time::sleep(by).await;
+        }
+        if self.is_late(asked) {
+            return Fate::Swallow;
+        }
+        if asked.is_list() {
+            self.lists(asked);
+        }
+        if self.trial.weather == Weather::Webhook && asked.method == Method::POST && asked.kind() == "pods" {
+            self.state().struck = true;
+            mutate(asked);
+        }
+        if !self.is_call(asked) {
+            return Fate::Forward;
+        }
+        match self.next(asked) {
+            None => Fate::Swallow,
+            Some(None) => Fate::Forward,
+            Some(Some(Fault::LostReply)) => Fate::LoseReply,
+            Some(Some(Fault::CrashAfter)) => Fate::SwallowReply,
+            Some(Some(Fault::CrashBefore)) => {
+                // Nobody listens once the trial is over.
+                let _ = self.crash.send(());
+                Fate::Swallow
+            }
+            Some(Some(Fault::Answer { code, .. })) => answer(code),
+            Some(Some(Fault::Foreign(edit))) => {
+                self.spoil(edit).await;
+                if self.is_late(asked) { Fate::Swallow } else { Fate::Forward }
+            }
+        }
+    }
+}
+
+impl Script for Saboteur {
+    fn connected(&self) -> usize {
+        self.state().life
+    }
+
+    fn request<'s>(&'s self, asked: &'s mut Asked) -> BoxFuture<'s, Fate> {
+        self.decide(asked).boxed()
+    }
+
+    fn event(&self, asked: &Asked, event: &Value) -> Event {
+        let mut state = self.state();
+        if let Some(version) = event["object"]["metadata"]["resourceVersion"].as_str() {
+            state.versions.push_back(version.to_owned());
+            if state.versions.len() > REMEMBERED {
+                state.versions.pop_front();
+            }
+        }
+        let kind = asked.kind();
+        let seen = state.events.get(kind).map_or(1, |seen| seen + 1);
+        state.events.insert(kind.to_owned(), seen);
+        let fate = match self.trial.weather {
+            Weather::Late(None, by) => Event::Late(by),
+            Weather::Late(Some(late), by) if late == kind => Event::Late(by),
+            Weather::Ends(after) if seen.is_multiple_of(after) => Event::End,
+            Weather::Gone(after) if seen >= after => Event::Lose,
+            Weather::NoBookmarks if event["type"] == "BOOKMARK" => Event::Lose,
+            Weather::Stale if state.life > 0 => Event::Late(LAG),
+            _ => Event::Pass,
+        };
+        state.struck |= fate != Event::Pass;
+        fate
+    }
+
+    /// A watch that loses events, and one with a list to come that is empty, end by time: nothing else may happen any more.
+    fn lasts(&self, asked: &Asked) -> Option<Duration> {
+        match self.trial.weather {
+            Weather::Gone(_) => Some(BLIND),
+            Weather::Empty(kind) if kind == asked.kind() => {
+                let lists = self.state().lists.get(kind).copied().unwrap_or(0);
+                (lists <= 2).then_some(BELIEVED)
+            }
+            _ => None,
+        }
+    }
+
+    fn list(&self, asked: &Asked, list: &mut Value) {
+        let mut state = self.state();
+        let second = state.lists.get(asked.kind()) == Some(&2);
+        let wanted = matches!(self.trial.weather, Weather::Empty(kind) if kind == asked.kind());
+        if wanted && second && !state.emptied {
+            state.emptied = true;
+            state.struck = true;
+            list["items"] = json!([]);
+        }
+    }
+
+    fn swallowed(&self, _: &Asked) {
+        self.state().dying = true;
+        // Nobody listens once the trial is over.
+        let _ = self.crash.send(());
+    }
+}
+
+fn mutate(asked: &mut Asked) {
+    let mut pod = asked.json();
+    pod["metadata"]["labels"][INJECTED] = "yes".into();
+    for container in pod["spec"]["containers"].as_array_mut().into_iter().flatten() {
+        let image = container["image"].as_str().unwrap_or_default();
+        container["image"] = format!("{MIRROR}{image}").into();
+    }
+    asked.body = pod.to_string().into();
+}
+
+fn answer(code: u16) -> Fate {
+    let (reason, message) = match code {
+        403 => ("Forbidden", "a policy says no"),
+        409 => ("Conflict", "the object has been modified; please apply your changes to the latest version"),
+        422 => ("Invalid", "spec.containers[0].image: Invalid value"),
+        429 => ("TooManyRequests", "the server has received too many requests"),
+        503 => ("ServiceUnavailable", "the server is currently unable to handle the request"),
+        504 => ("Timeout", "the request did not complete in time"),
+        // F21
+        _ => ("InternalError", "etcdserver: mvcc: database space exceeded"),
+    };
+    Fate::Answer { code, reason, message: message.to_owned(), retry_after: (code == 429).then_some(1) }
+}
+
+impl State {
+    /// A status that observes an older generation than the one before (I7).
+    fn goes_back(&mut self, asked: &Asked) -> Option<String> {
+        let body = asked.json();
+        let status = asked.method == Method::PATCH && asked.path.ends_with("/status") && asked.object() == SET;
+        let uid = body["metadata"]["uid"].as_str().filter(|_| status)?.to_owned();
+        let now = body["status"]["observedGeneration"].as_i64()?;
+        let before = self.observed.insert(uid, now).unwrap_or(0);
+        (now < before).then(|| format!("generation {now} is observed after {before}"))
+    }
+}
+
+/// What is wrong with a call (I8).
+fn manners(asked: &Asked) -> Option<String> {
+    let body = asked.json();
+    match asked.method {
+        Method::DELETE if !body["preconditions"]["uid"].is_string() => {
+            Some("a deletion of whatever has the name".into())
+        }
+        Method::DELETE if !body["gracePeriodSeconds"].is_null() => Some("a deletion with another grace period".into()),
+        Method::PUT => Some("an object is replaced as a whole".into()),
+        Method::PATCH if !body["metadata"]["uid"].is_string() => Some("a patch of whatever has the name".into()),
+        _ => None,
+    }
+}

@@ -1,0 +1,281 @@
+//! One trial on the stage: a namespace, a proxy, an operator of its own that sees nothing else.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use ordinal_sim::workload::{Step, Workload};
+use ordinal_tests::{
+    ControlPlane, Identity, Namespace, Operator, Signal, calls,
+    picture::{self, differences},
+    proxy::Proxy,
+    record::{Record, Room, Watched},
+    rest,
+};
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+
+use crate::{
+    saboteur::{INJECTED, MIRROR, Saboteur},
+    trial::Trial,
+};
+
+/// Nothing moves for so long, where nobody knows yet how it should end: longer than the operator's own pauses.
+const QUIET: Duration = Duration::from_millis(2_500);
+
+/// Nothing moves for so long where it looks as it should: what is on its way has come by then.
+const STILL: Duration = Duration::from_secs(1);
+
+/// Back-offs of half a minute may lie before the end.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// From start to ready.
+const START: Duration = Duration::from_secs(40);
+
+/// How each rest of a workload looks, and how many calls it takes.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    /// The pictures.
+    pub rests: Vec<Value>,
+    /// Calls of the operator.
+    pub calls: usize,
+}
+
+/// One trial.
+pub struct Stage<'a> {
+    record: &'a Record,
+    trial: &'a Trial,
+    namespace: Namespace,
+    saboteur: Arc<Saboteur>,
+    kubeconfig: PathBuf,
+    // Both end with it.
+    _proxy: Proxy,
+    crashes: UnboundedReceiver<()>,
+    operator: Operator,
+    log: PathBuf,
+}
+
+impl<'a> Stage<'a> {
+    /// Sets it up.
+    pub async fn set(control_plane: &'a ControlPlane, record: &'a Record, trial: &'a Trial) -> Result<Self> {
+        let namespace = control_plane.namespace("fault").await?;
+        let (crash, crashes) = mpsc::unbounded_channel();
+        let saboteur = Arc::new(Saboteur::new(trial, &namespace, crash));
+        let proxy = Proxy::start(control_plane, Identity::Operator, saboteur.clone()).await?;
+        let kubeconfig = proxy.kubeconfig(control_plane, Identity::Operator)?;
+        let log = control_plane.log(&format!("operator-{}", namespace.name()));
+        let operator = launch(&kubeconfig, &namespace, log.clone()).await?;
+        Ok(Self { record, trial, namespace, saboteur, kubeconfig, _proxy: proxy, crashes, operator, log })
+    }
+
+    /// Does the work without a reference, and makes one.
+    pub async fn refer(mut self) -> Result<Reference> {
+        let mut rests = Vec::new();
+        for step in steps(self.trial.plan.workload) {
+            if let Step::Rest = step {
+                self.comes_to_rest().await?;
+                rests.push(self.picture());
+            } else {
+                self.step(&step).await?;
+            }
+        }
+        self.is_well_mannered()?;
+        Ok(Reference { rests, calls: self.saboteur.calls() })
+    }
+
+    /// Does the work, and tells whether anything went wrong on the way as the trial wants it.
+    ///
+    /// # Errors
+    /// When it does not look as it should at one of the rests, when the operator misbehaves, or when it writes anything for so
+    /// long after the end.
+    pub async fn play(mut self, reference: &Reference, quiet: Duration) -> Result<bool> {
+        let done = self.act(reference, quiet).await;
+        done.with_context(|| format!("the last calls:\n{}its log: {}", self.saboteur.told(), self.log.display()))?;
+        Ok(self.saboteur.has_struck())
+    }
+
+    async fn act(&mut self, reference: &Reference, quiet: Duration) -> Result<()> {
+        let mut wanted = reference.rests.iter();
+        for step in steps(self.trial.plan.workload) {
+            match step {
+                Step::Rest => {
+                    let now = wanted.next().context("there are as many rests as in the reference")?;
+                    // What somebody spoilt may be mended only by the work that follows.
+                    if self.trial.is_disturbed() && wanted.len() > 0 {
+                        self.comes_to_rest().await?;
+                    } else {
+                        self.looks_like(now).await?;
+                    }
+                }
+                step => self.step(&step).await?,
+            }
+        }
+        let calls = self.saboteur.calls();
+        self.wait(quiet).await?;
+        let more = self.saboteur.calls() - calls;
+        ensure!(more == 0, "it is over, and the operator made {more} more calls");
+        self.is_well_mannered()
+    }
+
+    fn is_well_mannered(&self) -> Result<()> {
+        let wrongs = self.saboteur.wrongs();
+        ensure!(wrongs.is_empty(), "{}", wrongs.join("\n"));
+        let log = self.operator.log();
+        if let Some(line) = log.lines().find(|line| line.contains("panicked")) {
+            bail!("a panic in the operator's log: {line}");
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, step: &Step) -> Result<()> {
+        let name = self.namespace.name().to_owned();
+        self.record.stir(&name);
+        match step {
+            Step::Call(call) => {
+                calls::send(&self.namespace.client(), &name, call).await.with_context(|| call.to_string())?;
+                Ok(())
+            }
+            Step::Fails(pod) => {
+                // It may be away just then.
+                let _ = self.namespace.annotate_pod(pod, json!({"test.ordinal.dev/fails": "true"})).await;
+                Ok(())
+            }
+            Step::Until { pod, image } => {
+                let what = format!("{pod} is ready with image {image}");
+                self.until(&what, |room| if is_ready(room, pod, image) { Ok(()) } else { Err("not yet".into()) }).await
+            }
+            Step::Rest => Ok(()),
+        }
+    }
+
+    async fn comes_to_rest(&mut self) -> Result<()> {
+        let (record, saboteur, name) = (self.record, self.saboteur.clone(), self.namespace.name().to_owned());
+        let enough = QUIET + self.trial.weather.hides_for();
+        self.until("it comes to rest", |room| {
+            if let Some(moving) = rest::moving(room) {
+                return Err(moving);
+            }
+            let still = record.still(&name).min(saboteur.quiet());
+            if still > enough { Ok(()) } else { Err(format!("quiet for {still:?}")) }
+        })
+        .await
+    }
+
+    async fn looks_like(&mut self, wanted: &Value) -> Result<()> {
+        let loosely = self.trial.is_disturbed() || self.trial.plan.workload.is_a_race();
+        let wanted = if loosely { loose(wanted) } else { wanted.clone() };
+        let (record, saboteur, name) = (self.record, self.saboteur.clone(), self.namespace.name().to_owned());
+        let enough = STILL + self.trial.weather.hides_for();
+        self.until("it looks as it does without faults", |room| {
+            if let Some(moving) = rest::moving(room) {
+                return Err(moving);
+            }
+            let found = draw(room);
+            let found = if loosely { loose(&found) } else { found };
+            let different = differences(&wanted, &found);
+            if different.is_empty() {
+                let still = record.still(&name).min(saboteur.quiet());
+                return if still > enough { Ok(()) } else { Err(format!("it does, and is quiet for {still:?}")) };
+            }
+            let told = different.iter().map(|(place, (wanted, found))| format!("\n  {place}: {wanted}, but {found}"));
+            Err(told.collect())
+        })
+        .await
+    }
+
+    fn picture(&self) -> Value {
+        draw(&self.record.room(self.namespace.name()))
+    }
+
+    /// Waits, and starts the operator anew whenever the plan has it killed.
+    async fn until(&mut self, what: &str, mut there: impl FnMut(&Room) -> Result<(), String>) -> Result<()> {
+        let deadline = Instant::now() + LIMIT;
+        while let Err(why) = there(&self.record.room(self.namespace.name())) {
+            ensure!(Instant::now() < deadline, "not within {LIMIT:?}: {what}: {why}");
+            self.wait(Duration::from_millis(100)).await?;
+        }
+        Ok(())
+    }
+
+    async fn wait(&mut self, time: Duration) -> Result<()> {
+        let over = tokio::time::sleep(time);
+        tokio::pin!(over);
+        loop {
+            tokio::select! {
+                () = &mut over => return Ok(()),
+                Some(()) = self.crashes.recv() => self.restart().await?,
+            }
+        }
+    }
+
+    async fn restart(&mut self) -> Result<()> {
+        // The new one is not started before the old one is dead.
+        self.operator.signal(Signal::Kill);
+        self.operator.ended(START).await?;
+        self.saboteur.starts_anew();
+        self.operator = launch(&self.kubeconfig, &self.namespace, self.log.clone()).await?;
+        Ok(())
+    }
+}
+
+/// A workload's steps, with a rest at the end.
+fn steps(workload: Workload) -> Vec<Step> {
+    let mut steps = workload.steps();
+    steps.push(Step::Rest);
+    steps
+}
+
+async fn launch(kubeconfig: &Path, namespace: &Namespace, log: PathBuf) -> Result<Operator> {
+    let args = ["--leader-elect=false".to_owned(), format!("--namespaces={}", namespace.name())];
+    Operator::launch(kubeconfig, &args, log).await
+}
+
+fn is_ready(room: &Room, pod: &str, image: &str) -> bool {
+    room.get(Watched::Pod, pod).is_some_and(|pod| {
+        let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
+        let ready = conditions.filter(|c| c["type"] == "Ready").any(|c| c["status"] == "True");
+        let found = pod["spec"]["containers"][0]["image"].as_str().unwrap_or_default();
+        ready && found.trim_start_matches(MIRROR) == image
+    })
+}
+
+/// What there is, without the way that led there, and without revisions that nothing uses.
+fn draw(room: &Room) -> Value {
+    let mut picture = picture::of(room, usize::MAX);
+    let used = ["currentRevision", "updateRevision"].map(|field| picture["status"][field].clone());
+    let unused = |name: &String| !used.iter().any(|used| used == name.as_str());
+    if let Some(revisions) = picture["revisions"].as_object_mut() {
+        revisions.retain(|name, _| !unused(name));
+    }
+    for kind in ["revisions", "pods", "claims"] {
+        for object in picture[kind].as_object_mut().into_iter().flat_map(|objects| objects.values_mut()) {
+            // What somebody else wrote is kept, and part of no reference.
+            for theirs in ["theirs", INJECTED] {
+                object["labels"].as_object_mut().into_iter().for_each(|labels| drop(labels.remove(theirs)));
+            }
+            object.as_object_mut().into_iter().for_each(|object| drop(object.remove("number")));
+            for container in object["spec"]["containers"].as_array_mut().into_iter().flatten() {
+                let image = container["image"].as_str().unwrap_or_default();
+                container["image"] = image.trim_start_matches(MIRROR).into();
+            }
+        }
+    }
+    picture
+}
+
+/// Without how many objects of a name there have been.
+fn loose(picture: &Value) -> Value {
+    let mut picture = picture.clone();
+    for kind in ["revisions", "pods", "claims"] {
+        for object in picture[kind].as_object_mut().into_iter().flat_map(|objects| objects.values_mut()) {
+            object["lives"] = Value::Null;
+            for owner in object["owners"].as_array_mut().into_iter().flatten() {
+                owner["uid"] = Value::Null;
+            }
+        }
+    }
+    picture
+}

@@ -1,0 +1,83 @@
+//! A plan for a real cluster, in a line of text: `W3 7:crash-after in late-pods`.
+
+use std::{fmt, str::FromStr};
+
+use ordinal_sim::{
+    fault::{Edit, Fault, Plan},
+    workload::Workload,
+};
+
+use crate::weather::{self, Weather};
+
+/// What is to be done, and what goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// The work, and what goes wrong with single calls.
+    pub plan: Plan,
+    /// What goes wrong all the time.
+    pub weather: Weather,
+}
+
+impl Trial {
+    /// Work without faults.
+    pub fn calm(workload: Workload) -> Self {
+        Self { plan: Plan::calm(workload), weather: Weather::Fair }
+    }
+
+    /// Whether somebody else spoils what the operator made, so that more pods may come and go than otherwise.
+    pub fn is_disturbed(&self) -> bool {
+        self.plan.faults.values().any(|fault| matches!(fault, Fault::Foreign(_)))
+    }
+}
+
+/// All trials of a workload that takes so many calls.
+pub fn all(workload: Workload, calls: usize) -> Vec<Trial> {
+    let answer = |code: u16, times: u32| Fault::Answer { code, times };
+    let mut faults = vec![Fault::CrashAfter, Fault::CrashBefore, Fault::LostReply];
+    faults.extend([500, 503, 504, 409, 429, 403, 422].map(|code| answer(code, 1)));
+    faults.extend([answer(409, 3), answer(500, 4)]);
+    faults.extend(Edit::ALL.map(Fault::Foreign));
+    let at = |call, fault| Trial { plan: Plan::with(workload, call, fault), weather: Weather::Fair };
+    let one_by_one = (0..calls).flat_map(|call| faults.iter().map(move |fault| at(call, *fault)));
+    let weathers = weather::ALL.iter().map(|(_, weather)| *weather).filter(|weather| weather.is_felt(workload));
+    // An operator that starts anew in the midst of it; some weathers are only felt then.
+    let under = weathers.flat_map(|weather| {
+        let crash = Trial { plan: Plan::with(workload, calls / 2, Fault::CrashAfter), weather };
+        let calm = Trial { plan: Plan::calm(workload), weather };
+        [Some(calm).filter(|_| weather != Weather::Stale), Some(crash)].into_iter().flatten()
+    });
+    one_by_one.chain(under).collect()
+}
+
+impl fmt::Display for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.weather {
+            Weather::Fair => write!(f, "{}", self.plan),
+            weather => write!(f, "{} in {weather}", self.plan),
+        }
+    }
+}
+
+impl FromStr for Trial {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (plan, weather) = match text.split_once(" in ") {
+            Some((plan, weather)) => (plan, weather.parse()?),
+            None => (text, Weather::Fair),
+        };
+        Ok(Self { plan: plan.parse()?, weather })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trial_says_how_to_replay_it() {
+        for trial in all(Workload::W3, 5) {
+            assert_eq!(trial.to_string().parse::<Trial>(), Ok(trial));
+        }
+    }
+}
