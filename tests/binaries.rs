@@ -1,6 +1,7 @@
 //! Where the programs are that tests run: those of the control plane, and tools.
 
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -24,6 +25,13 @@ pub fn kubernetes_minor() -> u32 {
 pub async fn folder() -> Result<&'static Path> {
     static FOLDER: OnceCell<PathBuf> = OnceCell::const_new();
     FOLDER.get_or_try_init(|| build("tests/control-plane/build.sh", &[])).await.map(PathBuf::as_path)
+}
+
+/// What cargo tells the program that it runs about its package. A cargo that this program runs must not hear it: build scripts
+/// would run anew, back and forth.
+pub fn cargo_variables() -> impl Iterator<Item = OsString> {
+    let is_of_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    std::env::vars_os().map(|(name, _)| name).filter(move |name| name.to_str().is_some_and(is_of_package))
 }
 
 /// A tool, built when it is missing.

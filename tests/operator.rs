@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::{process::Command, sync::OnceCell, time::timeout};
 
 use crate::{
-    binaries::repository,
+    binaries::{cargo_variables, repository},
     control_plane::ControlPlane,
     identity::Identity,
     kubectl::Output,
@@ -212,12 +212,7 @@ async fn build(profile: &[&str]) -> Result<PathBuf> {
     command
         .args(["build", "--package=ordinal", "--bin=ordinal", "--message-format=json-render-diagnostics"])
         .args(profile);
-    // What cargo tells the program that it runs about its package would make build scripts run anew, back and forth.
-    for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
-            command.env_remove(name);
-        }
-    }
+    cargo_variables().for_each(|name| _ = command.env_remove(name));
     let output = command
         .current_dir(repository())
         .stdin(Stdio::null())

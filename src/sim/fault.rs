@@ -65,6 +65,11 @@ impl Plan {
     pub fn with(workload: Workload, call: usize, fault: Fault) -> Self {
         Self { workload, faults: BTreeMap::from([(call, fault)]) }
     }
+
+    /// Whether somebody else spoils what the operator made, so that more pods may come and go than otherwise.
+    pub fn is_disturbed(&self) -> bool {
+        self.faults.values().any(|fault| matches!(fault, Fault::Foreign(_)))
+    }
 }
 
 impl Edit {

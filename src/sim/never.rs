@@ -195,7 +195,7 @@ fn generation(set: &Option<Arc<Object>>) -> Option<i64> {
     set.as_ref()?.value()["metadata"]["generation"].as_i64()
 }
 
-fn in_range(set: &Set, ordinal: i32) -> bool {
+pub(crate) fn in_range(set: &Set, ordinal: i32) -> bool {
     let index = i64::from(ordinal) - i64::from(set.start());
     (0..i64::from(set.replicas())).contains(&index)
 }

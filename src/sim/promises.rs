@@ -3,7 +3,7 @@
 
 use crate::{
     call::{Call, Part},
-    never::Write,
+    never::{Write, in_range},
     objects::{Kind, Object, Objects},
     store::Store,
 };
@@ -61,8 +61,7 @@ impl Judged<'_> {
     }
 
     fn in_range(&self, ordinal: i32) -> bool {
-        let index = i64::from(ordinal) - i64::from(self.set.start());
-        (0..i64::from(self.set.replicas())).contains(&index)
+        in_range(self.set, ordinal)
     }
 }
 

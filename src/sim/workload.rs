@@ -81,6 +81,15 @@ impl Workload {
         matches!(self, Self::W4 | Self::W8 | Self::W10)
     }
 
+    /// Whether its pods have claims.
+    pub fn has_claims(self) -> bool {
+        let has = |step: &Step| match step {
+            Step::Call(Call::Create { object, .. }) => object["spec"]["volumeClaimTemplates"].is_array(),
+            _ => false,
+        };
+        self.steps().iter().any(has)
+    }
+
     /// What is done. It begins with nothing, and a rest follows it.
     pub fn steps(self) -> Vec<Step> {
         use Step::Rest;

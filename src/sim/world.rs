@@ -4,6 +4,7 @@
 use crate::{
     call::{Answer, Call, Reason, Refusal},
     collector,
+    fault::Edit,
     kubelet::{self, Dice},
     never::{self, Ledger, Write},
     objects::{Kind, Objects},
@@ -103,6 +104,15 @@ impl World {
         let answer = self.store.apply(call);
         self.ledger.follow(&self.store);
         answer
+    }
+
+    /// Somebody spoils what the operators have made.
+    pub fn spoil(&mut self, edit: Edit) {
+        let names = |kind| self.store.of(kind).keys().cloned().collect::<Vec<_>>();
+        for call in edit.calls(&names(Kind::Pod), &names(Kind::Revision)) {
+            // What is to be spoilt may not be there.
+            let _ = self.call(&call);
+        }
     }
 
     /// Begins a pass, if none is under way.

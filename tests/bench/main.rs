@@ -111,10 +111,10 @@ async fn measure(arena: &Arena, tasks: &[Task], results: &mut Results) -> Result
     let runs: Vec<_> = tasks.iter().flat_map(|task| turns(task, results.repetitions)).collect();
     for (number, (task, repetition, kind)) in runs.iter().enumerate() {
         let started = Instant::now();
-        let contestant = Contestant { kind: *kind, limits: task.scenario.limits };
-        if results.has(&task.rows(), &contestant.to_string(), *repetition) {
+        if is_measured(results, task, *repetition, *kind) {
             continue;
         }
+        let contestant = contestant(task, *kind);
         let rows = arena.run(task, contestant).await?;
         let took = started.elapsed().as_secs();
         println!("[{}/{}] {}, {contestant}: {took} s", number + 1, runs.len(), task.scenario.name);
@@ -138,11 +138,17 @@ fn turns(task: &Task, repetitions: u32) -> impl Iterator<Item = (&Task, u32, Kin
 
 /// How long it takes to measure what is not measured yet.
 fn estimate(tasks: &[Task], results: &Results) -> Duration {
-    let left = tasks.iter().flat_map(|task| turns(task, results.repetitions)).filter(|(task, repetition, kind)| {
-        let contestant = Contestant { kind: *kind, limits: task.scenario.limits };
-        !results.has(&task.rows(), &contestant.to_string(), *repetition)
-    });
+    let all = tasks.iter().flat_map(|task| turns(task, results.repetitions));
+    let left = all.filter(|(task, repetition, kind)| !is_measured(results, task, *repetition, *kind));
     left.map(|(task, ..)| task.estimate()).sum()
+}
+
+fn contestant(task: &Task, kind: Kind) -> Contestant {
+    Contestant { kind, limits: task.scenario.limits }
+}
+
+fn is_measured(results: &Results, task: &Task, repetition: u32, kind: Kind) -> bool {
+    results.has(&task.rows(), &contestant(task, kind).to_string(), repetition)
 }
 
 fn minutes(duration: Duration) -> String {

@@ -126,8 +126,7 @@ impl Saboteur {
 
     /// Whether it comes from an operator that is dead, or as good as that.
     fn is_late(&self, asked: &Asked) -> bool {
-        let state = self.state();
-        state.dying || asked.life != state.life
+        self.state().is_late(asked)
     }
 
     /// Writes, dry runs and the live read before an adoption, events apart.
@@ -152,14 +151,14 @@ impl Saboteur {
     /// What is to become of a call; nothing of one that comes too late.
     fn next(&self, asked: &Asked) -> Option<Option<Fault>> {
         let mut state = self.state();
-        if state.dying || asked.life != state.life {
+        if state.is_late(asked) {
             return None;
         }
         let number = state.calls;
         state.calls += 1;
         state.called = Some(Instant::now());
         // Whoever spoils a status may write any generation into it.
-        let wrong = manners(asked).or_else(|| (!self.trial.is_disturbed()).then(|| state.goes_back(asked))?);
+        let wrong = manners(asked).or_else(|| (!self.trial.plan.is_disturbed()).then(|| state.goes_back(asked))?);
         state.wrongs.extend(wrong.map(|wrong| format!("{} {}: {wrong}", asked.method, asked.path)));
         let fault = match state.answers.take() {
             Some((code, times)) => Some(Fault::Answer { code, times }),
@@ -317,6 +316,10 @@ fn answer(code: u16) -> Fate {
 }
 
 impl State {
+    fn is_late(&self, asked: &Asked) -> bool {
+        self.dying || asked.life != self.life
+    }
+
     /// A status that observes an older generation than the one before (I7).
     fn goes_back(&mut self, asked: &Asked) -> Option<String> {
         let body = asked.json();

@@ -104,7 +104,7 @@ impl<'a> Stage<'a> {
                 Step::Rest => {
                     let now = wanted.next().context("there are as many rests as in the reference")?;
                     // What somebody spoilt may be mended only by the work that follows.
-                    if self.trial.is_disturbed() && wanted.len() > 0 {
+                    if self.trial.plan.is_disturbed() && wanted.len() > 0 {
                         self.comes_to_rest().await?;
                     } else {
                         self.looks_like(now).await?;
@@ -152,36 +152,36 @@ impl<'a> Stage<'a> {
     }
 
     async fn comes_to_rest(&mut self) -> Result<()> {
-        let (record, saboteur, name) = (self.record, self.saboteur.clone(), self.namespace.name().to_owned());
-        let enough = QUIET + self.trial.weather.hides_for();
-        self.until("it comes to rest", |room| {
-            if let Some(moving) = rest::moving(room) {
-                return Err(moving);
-            }
-            let still = record.still(&name).min(saboteur.quiet());
-            if still > enough { Ok(()) } else { Err(format!("quiet for {still:?}")) }
-        })
-        .await
+        self.rests(QUIET, "it comes to rest", |_| Ok(())).await
     }
 
     async fn looks_like(&mut self, wanted: &Value) -> Result<()> {
-        let loosely = self.trial.is_disturbed() || self.trial.plan.workload.is_a_race();
+        let loosely = self.trial.plan.is_disturbed() || self.trial.plan.workload.is_a_race();
         let wanted = if loosely { loose(wanted) } else { wanted.clone() };
-        let (record, saboteur, name) = (self.record, self.saboteur.clone(), self.namespace.name().to_owned());
-        let enough = STILL + self.trial.weather.hides_for();
-        self.until("it looks as it does without faults", |room| {
-            if let Some(moving) = rest::moving(room) {
-                return Err(moving);
-            }
+        self.rests(STILL, "it looks as it does without faults", |room| {
             let found = draw(room);
             let found = if loosely { loose(&found) } else { found };
             let different = differences(&wanted, &found);
             if different.is_empty() {
-                let still = record.still(&name).min(saboteur.quiet());
-                return if still > enough { Ok(()) } else { Err(format!("it does, and is quiet for {still:?}")) };
+                return Ok(());
             }
             let told = different.iter().map(|(place, (wanted, found))| format!("\n  {place}: {wanted}, but {found}"));
             Err(told.collect())
+        })
+        .await
+    }
+
+    /// Waits until it is right, and nothing has moved for such a time, and for what the weather hides beside.
+    async fn rests(&mut self, time: Duration, what: &str, right: impl Fn(&Room) -> Result<(), String>) -> Result<()> {
+        let (record, saboteur, name) = (self.record, self.saboteur.clone(), self.namespace.name().to_owned());
+        let enough = time + self.trial.weather.hides_for();
+        self.until(what, |room| {
+            if let Some(moving) = rest::moving(room) {
+                return Err(moving);
+            }
+            right(room)?;
+            let still = record.still(&name).min(saboteur.quiet());
+            if still > enough { Ok(()) } else { Err(format!("quiet for {still:?}")) }
         })
         .await
     }

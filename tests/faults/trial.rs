@@ -23,11 +23,6 @@ impl Trial {
     pub fn calm(workload: Workload) -> Self {
         Self { plan: Plan::calm(workload), weather: Weather::Fair }
     }
-
-    /// Whether somebody else spoils what the operator made, so that more pods may come and go than otherwise.
-    pub fn is_disturbed(&self) -> bool {
-        self.plan.faults.values().any(|fault| matches!(fault, Fault::Foreign(_)))
-    }
 }
 
 /// All trials of a workload that takes so many calls.

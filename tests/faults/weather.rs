@@ -43,11 +43,7 @@ impl Weather {
     pub fn is_felt(self, workload: Workload) -> bool {
         let of_claims =
             matches!(self, Self::Late(Some("persistentvolumeclaims"), _) | Self::Empty("persistentvolumeclaims"));
-        let has_claims = matches!(
-            workload,
-            Workload::W1 | Workload::W2 | Workload::W3 | Workload::W7 | Workload::W8 | Workload::W9 | Workload::W13
-        );
-        has_claims || !of_claims
+        workload.has_claims() || !of_claims
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
-use ordinal_tests::binaries::repository;
+use ordinal_tests::binaries::{cargo_variables, repository};
 
 use list::{ALL, Judge, Mutant};
 
@@ -152,12 +152,8 @@ impl Copy {
     }
 
     fn cargo(&self, args: &[&str]) -> Result<Output> {
-        // What cargo tells this program of its own package is not that of the copy.
-        let foreign = std::env::vars_os().map(|(name, _)| name).filter(|name| {
-            name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
-        });
         let mut command = Command::new("timeout");
-        foreign.for_each(|name| _ = command.env_remove(name));
+        cargo_variables().for_each(|name| _ = command.env_remove(name));
         command.args(["--kill-after=10", LONGEST]).arg(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         let command = command.args(args).current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.target);
         let output = command.stdin(Stdio::null()).output();

@@ -34,8 +34,7 @@ fn ends_well(plan: &Plan, wanted: &Portrait) {
     replayable(plan, || {
         let (end, _) = Run::of(plan).play();
         assert_eq!(difference(wanted, &end), "", "{plan} ends otherwise than {}", plan.workload);
-        let taken = plan.faults.values().any(|fault| matches!(fault, Fault::Foreign(_)));
-        if !taken && !plan.workload.is_a_race() {
+        if !plan.is_disturbed() && !plan.workload.is_a_race() {
             assert_eq!(end.lives, wanted.lives, "{plan}: pods that there have been");
         }
     });

@@ -4,6 +4,7 @@ use crate::{
     objects::{Kind, Object},
     store::Store,
 };
+use ordinal_api::LABEL_REVISION;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +19,7 @@ pub struct Portrait {
 impl Portrait {
     /// Of all objects, less the revisions that nothing uses.
     pub fn of(store: &Store) -> Self {
-        let label = |pod: &Value| pod["metadata"]["labels"]["controller-revision-hash"].clone();
+        let label = |pod: &Value| pod["metadata"]["labels"][LABEL_REVISION].clone();
         let status = |field: &str| store.sets.values().map(|set| set["status"][field].clone()).collect::<Vec<_>>();
         let used: BTreeSet<String> = store
             .pods

@@ -6,7 +6,6 @@ use crate::{
     fault::{Fault, Plan},
     kubelet::{self, Dice},
     never,
-    objects::Kind,
     operator::Begun,
     store::Store,
     workload::Step,
@@ -154,11 +153,7 @@ impl<'p> Run<'p> {
                 self.send(&Fate::Refused(refusal(*code)));
             }
             Some(Fault::Foreign(edit)) => {
-                let names = |kind| self.world.store.of(kind).keys().cloned().collect::<Vec<_>>();
-                for call in edit.calls(&names(Kind::Pod), &names(Kind::Revision)) {
-                    // What is to be spoilt may not be there.
-                    let _ = self.world.call(&call);
-                }
+                self.world.spoil(*edit);
                 self.send(&Fate::Answered);
             }
         }

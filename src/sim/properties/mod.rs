@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Runs a test with one seed after the other, and tells which one failed.
-fn seeds(runs: u64, test: impl Fn(u64)) {
+pub(crate) fn seeds(runs: u64, test: impl Fn(u64)) {
     let number = |variable: &str| std::env::var(variable).ok().and_then(|n| n.parse::<u64>().ok());
     let all = match number("SEED") {
         Some(seed) => seed..seed + 1,
