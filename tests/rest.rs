@@ -12,6 +12,15 @@ const PVC_PROTECTION: &str = "kubernetes.io/pvc-protection";
 
 /// The first object that cannot stay as it is.
 pub fn moving(room: &Room) -> Option<String> {
+    first(room, |_| true)
+}
+
+/// The same of pods alone: where claims wait for pods that nobody can run, they wait for good.
+pub fn moving_pod(room: &Room) -> Option<String> {
+    first(room, |kind| kind == Watched::Pod)
+}
+
+fn first(room: &Room, looked_at: impl Fn(Watched) -> bool) -> Option<String> {
     let there: BTreeSet<&str> = room.objects.values().filter_map(|object| object["metadata"]["uid"].as_str()).collect();
     let restless = |((kind, name), object): (&(Watched, String), &Value)| {
         let why = match kind {
@@ -23,7 +32,7 @@ pub fn moving(room: &Room) -> Option<String> {
         let why = why.or_else(|| abandoned(object, &there));
         why.map(|why| format!("{kind:?} {name} {why}"))
     };
-    room.objects.iter().find_map(restless)
+    room.objects.iter().filter(|((kind, _), _)| looked_at(*kind)).find_map(restless)
 }
 
 fn unobserved(set: &Value) -> Option<&'static str> {
@@ -45,6 +54,8 @@ fn of_pod(pod: &Value) -> Option<&'static str> {
         return (!held || phase == "Running").then_some("is being deleted");
     }
     match phase {
+        // Nobody looks at a pod of another scheduler.
+        "Pending" if pod["spec"]["schedulerName"] != "default-scheduler" => None,
         "Pending" => (!is("PodScheduled", "reason", "Unschedulable")).then_some("is pending"),
         "Running" if annotated("fails") => Some("is about to fail"),
         "Running" => {

@@ -36,7 +36,7 @@ pub fn within_step(traffic: &Traffic, begun: Instant, pods: usize) -> Result<usi
     let (calls, time) = (traffic.since(begun), begun.elapsed());
     let limit = CALLS * minutes(time) + CALLS_PER_POD * (traffic.pods_since(begun) + pods);
     if calls > limit {
-        bail!("{calls} calls of the operator within {time:?}, {limit} at most; the last: {:#?}", traffic.last);
+        bail!("the last calls: {:#?}\n{calls} calls of the operator within {time:?}, {limit} at most", traffic.last);
     }
     Ok(calls)
 }
@@ -55,10 +55,10 @@ impl LeftBehind {
         let pods_at_most = REPLACED_IN_VAIN * minutes(time) * self.slots;
         if calls > calls_at_most || pods > pods_at_most {
             bail!(
-                "the set left behind in {}: {calls} calls of the operator within {time:?} ({calls_at_most} at most), {pods} \
-                 of them for pods ({pods_at_most} at most); the last: {:#?}",
+                "the last calls: {:#?}\nthe set left behind in {}: {calls} calls of the operator within {time:?} \
+                 ({calls_at_most} at most), {pods} of them for pods ({pods_at_most} at most)",
+                traffic.last,
                 self.namespace,
-                traffic.last
             );
         }
         Ok(calls)

@@ -22,7 +22,7 @@ const KEPT: usize = 40;
 pub struct Traffic {
     /// When each was seen.
     pub times: Vec<Instant>,
-    /// The last ones in words.
+    /// The last ones in words, newest first, and when each was seen.
     pub last: VecDeque<String>,
     /// When a pod was made or taken away.
     pub pods: Vec<Instant>,
@@ -69,6 +69,7 @@ impl<'a> Observer<'a> {
         let record = Record::begin(&control_plane.client(Identity::Tests).await?);
         let traffic = Shared::default();
         let (mut tail, shared) = (control_plane.tail(Identity::Operator), traffic.clone());
+        let begun = Instant::now();
         let reading = tokio::spawn(async move {
             loop {
                 // An error is a log that is not there yet.
@@ -85,7 +86,7 @@ impl<'a> Observer<'a> {
                         traffic.pods.push(Instant::now());
                     }
                     traffic.last.truncate(KEPT - 1);
-                    traffic.last.push_front(call.in_words());
+                    traffic.last.push_front(format!("{:.1} s: {}", begun.elapsed().as_secs_f64(), call.in_words()));
                 }
                 tokio::time::sleep(POLL).await;
             }

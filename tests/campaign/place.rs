@@ -161,7 +161,9 @@ impl<'a> Place<'a> {
 
 fn wrong(room: &Room, wanted: Wanted) -> Vec<String> {
     let Some(sight) = Sight::of(room) else { return vec!["there is no set".to_owned()] };
-    if let Some(moving) = rest::moving(room).filter(|_| wanted == Wanted::Complete) {
+    // On a machine out of breath nothing may happen for a while though much is still to come.
+    let moving = if wanted == Wanted::Complete { rest::moving(room) } else { rest::moving_pod(room) };
+    if let Some(moving) = moving {
         return vec![moving];
     }
     let mut wrong = sight.wrong();
