@@ -1,7 +1,15 @@
 //! Between an operator and its API server: sees every request, answer and watch event, and does with each what a script says.
 //! TLS, HTTP/1.1 and 2, as an API server speaks them; the API server's certificate is its own.
 
-use std::{net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
@@ -39,12 +47,16 @@ type Reply = Response<UnsyncBoxBody<Bytes, anyhow::Error>>;
 /// A request, as it came in.
 #[derive(Clone, Debug)]
 pub struct Asked {
+    /// By which it is told from all others.
+    pub number: usize,
     /// GET, POST …
     pub method: Method,
     /// Without the query.
     pub path: String,
     /// Without the `?`; empty if there is none.
     pub query: String,
+    /// Which form the body has.
+    pub content_type: String,
     /// What was sent.
     pub body: Bytes,
     /// What [`Script::connected`] said when its connection came.
@@ -147,11 +159,17 @@ pub trait Script: Send + Sync + 'static {
     /// Of an event of a watch, as the API server wrote it.
     fn event(&self, asked: &Asked, event: &Value) -> Event;
 
+    /// An event of a watch is passed on now.
+    fn passed(&self, asked: &Asked, event: &Value);
+
     /// A watch ends after this, with 410, whether events come or not.
     fn lasts(&self, asked: &Asked) -> Option<Duration>;
 
     /// The answer to a list may be changed.
     fn list(&self, asked: &Asked, list: &mut Value);
+
+    /// The API server has answered a request that is neither a list nor a watch. Who asked has not heard it yet.
+    fn answered(&self, asked: &Asked, code: StatusCode, body: &[u8]);
 
     /// A request was carried out, and its answer swallowed.
     fn swallowed(&self, asked: &Asked);
@@ -170,7 +188,7 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("cannot listen on loopback")?;
         let port = listener.local_addr()?.port();
         let tls = TlsAcceptor::from(Arc::new(serving(control_plane)?));
-        let between = Between { client: control_plane.client(id).await?, script, life: 0 };
+        let between = Between { client: control_plane.client(id).await?, count: Arc::default(), script, life: 0 };
         Ok(Self { port, serving: tokio::spawn(accept(listener, tls, between)) })
     }
 
@@ -221,6 +239,7 @@ async fn connection(stream: TcpStream, tls: TlsAcceptor, between: Between) {
 #[derive(Clone)]
 struct Between {
     client: Client,
+    count: Arc<AtomicUsize>,
     script: Arc<dyn Script>,
     life: usize,
 }
@@ -228,10 +247,13 @@ struct Between {
 impl Between {
     async fn answer(&self, request: Request<Incoming>) -> Result<Reply> {
         let (parts, body) = request.into_parts();
+        let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let mut asked = Asked {
+            number: self.count.fetch_add(1, Ordering::Relaxed),
             method: parts.method,
             path: parts.uri.path().to_owned(),
             query: parts.uri.query().unwrap_or_default().to_owned(),
+            content_type: content_type.unwrap_or_default().to_owned(),
             body: body.collect().await?.to_bytes(),
             life: self.life,
         };
@@ -280,6 +302,8 @@ impl Between {
                 let mut list: Value = serde_json::from_slice(&bytes)?;
                 self.script.list(&asked, &mut list);
                 bytes = list.to_string().into();
+            } else if !asked.is_list() {
+                self.script.answered(&asked, parts.status, &bytes);
             }
             Response::new(Full::new(bytes).map_err(|never| match never {}).boxed_unsync())
         };
@@ -319,15 +343,14 @@ impl Between {
                     let (at, line) = next?;
                     let event = serde_json::from_slice(&line).unwrap_or_default();
                     match script.event(&asked, &event) {
-                        Event::Pass => return Some((line, (came, false))),
-                        Event::Late(by) => {
-                            sleep_until(at + by).await;
-                            return Some((line, (came, false)));
-                        }
-                        Event::Lose => {}
+                        Event::Pass => {}
+                        Event::Late(by) => sleep_until(at + by).await,
+                        Event::Lose => continue,
                         Event::End => return None,
                         Event::Gone => return Some((gone(), (came, true))),
                     }
+                    script.passed(&asked, &event);
+                    return Some((line, (came, false)));
                 }
             }
             .boxed()
@@ -377,7 +400,9 @@ mod tests {
     use super::*;
 
     fn asked(path: &str, query: &str) -> Asked {
-        Asked { method: Method::GET, path: path.into(), query: query.into(), body: Bytes::new(), life: 0 }
+        let (path, query) = (path.into(), query.into());
+        let (content_type, body) = (String::new(), Bytes::new());
+        Asked { number: 0, method: Method::GET, path, query, content_type, body, life: 0 }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -115,16 +115,56 @@ impl Room {
     }
 }
 
+/// One version of an object.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// When it was seen.
+    pub at: Instant,
+    /// What it is of.
+    pub kind: Watched,
+    /// The object; as it was last, if it is gone.
+    pub object: Value,
+    /// Whether it is gone.
+    pub gone: bool,
+}
+
 /// The watches. They end with it.
 pub struct Record {
-    rooms: Arc<Mutex<BTreeMap<String, Room>>>,
+    known: Arc<Mutex<Known>>,
     watches: Vec<JoinHandle<()>>,
+}
+
+/// By namespace.
+#[derive(Default)]
+struct Known {
+    rooms: BTreeMap<String, Room>,
+    /// Kept where somebody asks for it.
+    histories: Option<BTreeMap<String, Vec<Version>>>,
+}
+
+impl Known {
+    fn see(&mut self, kind: Watched, namespace: String, object: Value, gone: bool) {
+        if let Some(histories) = &mut self.histories {
+            let version = Version { at: Instant::now(), kind, object: object.clone(), gone };
+            histories.entry(namespace.clone()).or_default().push(version);
+        }
+        self.rooms.entry(namespace).or_default().see(kind, object, gone);
+    }
 }
 
 impl Record {
     /// Begins to watch.
     pub fn begin(client: &Client) -> Self {
-        let rooms = Arc::<Mutex<BTreeMap<String, Room>>>::default();
+        Self::watch(client, Known::default())
+    }
+
+    /// Begins to watch, and keeps all that it sees until [`Self::history`] asks for it.
+    pub fn begin_history(client: &Client) -> Self {
+        Self::watch(client, Known { histories: Some(BTreeMap::new()), ..Known::default() })
+    }
+
+    fn watch(client: &Client, known: Known) -> Self {
+        let known = Arc::new(Mutex::new(known));
         let core = |kind, plural| ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("", "v1", kind), plural);
         let revisions = GroupVersionKind::gvk("apps", "v1", "ControllerRevision");
         let watched = [
@@ -135,7 +175,7 @@ impl Record {
             (Watched::Revision, ApiResource::from_gvk_with_plural(&revisions, "controllerrevisions")),
         ];
         let watches = watched.map(|(kind, resource)| {
-            let (api, rooms) = (Api::<DynamicObject>::all_with(client.clone(), &resource), rooms.clone());
+            let (api, known) = (Api::<DynamicObject>::all_with(client.clone(), &resource), known.clone());
             tokio::spawn(async move {
                 let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff());
                 while let Some(event) = events.next().await {
@@ -146,29 +186,31 @@ impl Record {
                     };
                     let namespace = object.metadata.namespace.clone().unwrap_or_default();
                     let Ok(object) = serde_json::to_value(object) else { continue };
-                    let mut rooms = rooms.lock().unwrap_or_else(PoisonError::into_inner);
-                    rooms.entry(namespace).or_default().see(kind, object, gone);
+                    lock(&known).see(kind, namespace, object, gone);
                 }
             })
         });
-        Self { rooms, watches: watches.into() }
+        Self { known, watches: watches.into() }
+    }
+
+    /// All versions in a namespace that were seen so far, and are not kept any longer.
+    pub fn history(&self, namespace: &str) -> Vec<Version> {
+        lock(&self.known).histories.as_mut().and_then(|all| all.remove(namespace)).unwrap_or_default()
     }
 
     /// What is known of a namespace.
     pub fn room(&self, namespace: &str) -> Room {
-        self.rooms.lock().unwrap_or_else(PoisonError::into_inner).entry(namespace.to_owned()).or_default().clone()
+        lock(&self.known).rooms.entry(namespace.to_owned()).or_default().clone()
     }
 
     /// For how long a namespace's objects have been as they are.
     pub fn still(&self, namespace: &str) -> Duration {
-        let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        rooms.get(namespace).map_or(Duration::ZERO, |room| room.changed.elapsed())
+        lock(&self.known).rooms.get(namespace).map_or(Duration::ZERO, |room| room.changed.elapsed())
     }
 
     /// Notes that something is about to be changed, so that quiet begins anew.
     pub fn stir(&self, namespace: &str) {
-        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        rooms.entry(namespace.to_owned()).or_default().changed = Instant::now();
+        lock(&self.known).rooms.entry(namespace.to_owned()).or_default().changed = Instant::now();
     }
 }
 
@@ -176,4 +218,8 @@ impl Drop for Record {
     fn drop(&mut self) {
         self.watches.iter().for_each(JoinHandle::abort);
     }
+}
+
+fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
 //! `make faults`: the fault plans of `ordinal_sim::fault`, on a real API server, with the shipped operator behind a proxy that
 //! loses, delays, refuses and invents. At every rest things must look as they do without faults, pods and claims must have lived
-//! exactly as often, every call must say whom it means, and in the end nobody writes any more.
+//! exactly as often, every call is judged by the rules of the simulation, and in the end nobody writes any more.
 //!
 //! | fault | in the simulation | here, and elsewhere on a real API server |
 //! |---|---|---|
@@ -20,6 +20,8 @@
 //! | F20 somebody else between any two calls | six edits at every call | the same |
 //! | F22 a webhook that changes pods | – | `webhook` |
 
+mod jury;
+mod protocol;
 mod saboteur;
 mod stage;
 mod trial;
@@ -144,7 +146,7 @@ async fn play(
 async fn on_a_control_plane<T>(play: impl AsyncFnOnce(&ControlPlane, &Record) -> Result<T>) -> Result<T> {
     let options = Options { audit: Policy::Controllers, ..Options::default() };
     let control_plane = ControlPlane::start(options).await?;
-    let record = Record::begin(&control_plane.client(Identity::Tests).await?);
+    let record = Record::begin_history(&control_plane.client(Identity::Tests).await?);
     let played = play(&control_plane, &record).await;
     // As long as the control plane is there, its logs can be kept.
     played.map_err(|error| error.context(scratch::kept_note()))

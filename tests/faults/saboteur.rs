@@ -1,4 +1,4 @@
-//! What the proxy does to the operator of one trial, and what it sees of the operator's manners (I7, I8).
+//! What the proxy does to the operator of one trial, and what it sees of it.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -7,12 +7,11 @@ use std::{
 };
 
 use futures::{FutureExt, future::BoxFuture};
-use http::Method;
+use http::{Method, StatusCode};
 use kube::ResourceExt;
 use ordinal_sim::{
     fault::{Edit, Fault},
     objects::Kind,
-    workload::SET,
 };
 use ordinal_tests::{
     Namespace, calls,
@@ -21,7 +20,7 @@ use ordinal_tests::{
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::{trial::Trial, weather::Weather};
+use crate::{protocol::Protocol, trial::Trial, weather::Weather};
 
 /// Versions that are remembered, for lists of a while ago.
 const REMEMBERED: usize = 12;
@@ -69,14 +68,12 @@ struct State {
     emptied: bool,
     /// The last versions that were seen.
     versions: VecDeque<String>,
-    /// The generation that was observed last, by UID of the set.
-    observed: BTreeMap<String, i64>,
     /// When there was a call last.
     called: Option<Instant>,
     /// Something has gone wrong as the trial wants it.
     struck: bool,
-    /// What was wrong with calls.
-    wrongs: Vec<String>,
+    /// For the jury.
+    protocol: Protocol,
     /// The last calls, for a failure message.
     told: VecDeque<String>,
 }
@@ -84,7 +81,9 @@ struct State {
 impl Saboteur {
     /// `crash` is told when the operator is to be killed.
     pub fn new(trial: &Trial, namespace: &Namespace, crash: UnboundedSender<()>) -> Self {
-        Self { trial: trial.clone(), namespace: namespace.clone(), crash, state: Mutex::default() }
+        let saboteur = Self { trial: trial.clone(), namespace: namespace.clone(), crash, state: Mutex::default() };
+        saboteur.state().protocol.started();
+        saboteur
     }
 
     /// The operator was killed, and another one is about to start.
@@ -93,6 +92,7 @@ impl Saboteur {
         state.dying = false;
         state.life += 1;
         state.events.clear();
+        state.protocol.started();
     }
 
     /// Calls of the operator so far.
@@ -110,9 +110,9 @@ impl Saboteur {
         self.state().struck
     }
 
-    /// What was wrong with calls.
-    pub fn wrongs(&self) -> Vec<String> {
-        self.state().wrongs.clone()
+    /// All that passed so far.
+    pub fn protocol(&self) -> Protocol {
+        self.state().protocol.clone()
     }
 
     /// The last calls in words.
@@ -157,9 +157,7 @@ impl Saboteur {
         let number = state.calls;
         state.calls += 1;
         state.called = Some(Instant::now());
-        // Whoever spoils a status may write any generation into it.
-        let wrong = manners(asked).or_else(|| (!self.trial.plan.is_disturbed()).then(|| state.goes_back(asked))?);
-        state.wrongs.extend(wrong.map(|wrong| format!("{} {}: {wrong}", asked.method, asked.path)));
+        state.protocol.called(asked);
         let fault = match state.answers.take() {
             Some((code, times)) => Some(Fault::Answer { code, times }),
             None => self.trial.plan.faults.get(&number).copied(),
@@ -261,6 +259,13 @@ impl Script for Saboteur {
         fate
     }
 
+    fn passed(&self, asked: &Asked, event: &Value) {
+        let mut state = self.state();
+        if !state.is_late(asked) {
+            state.protocol.shown(asked, &event["object"]["metadata"]["resourceVersion"]);
+        }
+    }
+
     /// A watch that loses events, and one with a list to come that is empty, end by time: nothing else may happen any more.
     fn lasts(&self, asked: &Asked) -> Option<Duration> {
         match self.trial.weather {
@@ -281,7 +286,14 @@ impl Script for Saboteur {
             state.emptied = true;
             state.struck = true;
             list["items"] = json!([]);
+            state.protocol.shown_nothing(asked);
+        } else if !state.is_late(asked) {
+            state.protocol.shown(asked, &list["metadata"]["resourceVersion"]);
         }
+    }
+
+    fn answered(&self, asked: &Asked, code: StatusCode, body: &[u8]) {
+        self.state().protocol.answered(asked, code, body);
     }
 
     fn swallowed(&self, _: &Asked) {
@@ -318,29 +330,5 @@ fn answer(code: u16) -> Fate {
 impl State {
     fn is_late(&self, asked: &Asked) -> bool {
         self.dying || asked.life != self.life
-    }
-
-    /// A status that observes an older generation than the one before (I7).
-    fn goes_back(&mut self, asked: &Asked) -> Option<String> {
-        let body = asked.json();
-        let status = asked.method == Method::PATCH && asked.path.ends_with("/status") && asked.object() == SET;
-        let uid = body["metadata"]["uid"].as_str().filter(|_| status)?.to_owned();
-        let now = body["status"]["observedGeneration"].as_i64()?;
-        let before = self.observed.insert(uid, now).unwrap_or(0);
-        (now < before).then(|| format!("generation {now} is observed after {before}"))
-    }
-}
-
-/// What is wrong with a call (I8).
-fn manners(asked: &Asked) -> Option<String> {
-    let body = asked.json();
-    match asked.method {
-        Method::DELETE if !body["preconditions"]["uid"].is_string() => {
-            Some("a deletion of whatever has the name".into())
-        }
-        Method::DELETE if !body["gracePeriodSeconds"].is_null() => Some("a deletion with another grace period".into()),
-        Method::PUT => Some("an object is replaced as a whole".into()),
-        Method::PATCH if !body["metadata"]["uid"].is_string() => Some("a patch of whatever has the name".into()),
-        _ => None,
     }
 }

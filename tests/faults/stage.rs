@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::{
+    jury,
     saboteur::{INJECTED, MIRROR, Saboteur},
     trial::Trial,
 };
@@ -121,8 +122,9 @@ impl<'a> Stage<'a> {
     }
 
     fn is_well_mannered(&self) -> Result<()> {
-        let wrongs = self.saboteur.wrongs();
-        ensure!(wrongs.is_empty(), "{}", wrongs.join("\n"));
+        let history = self.record.history(self.namespace.name());
+        let wrong = jury::judge(&self.saboteur.protocol(), &history, self.trial.weather);
+        ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
         let log = self.operator.log();
         if let Some(line) = log.lines().find(|line| line.contains("panicked")) {
             bail!("a panic in the operator's log: {line}");

@@ -58,14 +58,13 @@ fn run(args: &Args) -> Result<()> {
     let mut missed = Vec::new();
     for (number, mutant) in mutants.iter().enumerate() {
         let begun = Instant::now();
-        let verdict = copy.with(mutant, || copy.judge(mutant.judge)).context(mutant.what)?;
-        let told = match &verdict {
-            Verdict::Passed => {
+        let told = match copy.with(mutant, || copy.judge(mutant.judge)) {
+            Ok(Verdict::Failed(tests)) if tests.len() > 1 => format!("{} and {} more", tests[0], tests.len() - 1),
+            Ok(Verdict::Failed(tests)) => tests.concat(),
+            other => {
                 missed.push(mutant.what);
-                "NOT CAUGHT".to_owned()
+                other.map_or_else(|error| format!("NOTHING SHOWN: {error:#}"), |_| "NOT CAUGHT".to_owned())
             }
-            Verdict::Failed(tests) if tests.len() > 1 => format!("{} and {} more", tests[0], tests.len() - 1),
-            Verdict::Failed(tests) => tests.concat(),
         };
         let (place, seconds) = (format!("{}/{}", number + 1, mutants.len()), begun.elapsed().as_secs());
         println!("[{place}] {} ({}): {told} ({seconds} s)", mutant.what, mutant.file);

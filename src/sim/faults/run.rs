@@ -75,9 +75,13 @@ impl<'p> Run<'p> {
     }
 
     fn until(&mut self, there: impl Fn(&Store) -> bool) {
-        while !there(&self.world.store) {
+        for _ in 0..ENDLESS {
+            if there(&self.world.store) {
+                return;
+            }
             assert!(self.happens(), "it came to rest before; last\n{}", self.last_changes());
         }
+        panic!("it goes on without end; last\n{}", self.last_changes());
     }
 
     /// I0: nobody writes any more, a new operator neither, however much time passes.

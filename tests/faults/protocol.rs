@@ -1,0 +1,192 @@
+//! What passed between an operator and its API server, in its order: what it asked, what it was answered, what it was shown.
+
+use std::{sync::Arc, time::Instant};
+
+use http::{Method, StatusCode};
+use ordinal_sim::{
+    call::{Answer, Call, Deletion, Part, Reason, Refusal, Style},
+    objects::{Kind, Object},
+    store::Store,
+};
+use ordinal_tests::proxy::Asked;
+use serde_json::Value;
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// An operator starts, and knows nothing.
+    Started,
+    /// It was shown this much of a kind: all changes up to a version, or that there is nothing.
+    Shown {
+        /// When.
+        at: Instant,
+        /// Of which kind.
+        kind: Kind,
+        /// None where it was told that there is nothing.
+        version: Option<u64>,
+    },
+    /// It called.
+    Called(Called),
+}
+
+/// A call of an operator.
+#[derive(Clone, Debug)]
+pub struct Called {
+    /// When.
+    pub at: Instant,
+    /// [`Asked::number`]
+    number: usize,
+    /// What it asked.
+    pub call: Call,
+    /// What the API server answered, whether it was heard or not.
+    pub answer: Answer,
+}
+
+/// All entries so far.
+#[derive(Clone, Debug, Default)]
+pub struct Protocol(pub Vec<Entry>);
+
+impl Protocol {
+    /// An operator starts.
+    pub fn started(&mut self) {
+        self.0.push(Entry::Started);
+    }
+
+    /// The operator is shown a kind as it was at a version. What is no version shows nothing.
+    pub fn shown(&mut self, asked: &Asked, version: &Value) {
+        let version = version.as_str().and_then(|version| version.parse().ok());
+        if let (Some(kind), Some(version)) = (kind(asked), version) {
+            self.0.push(Entry::Shown { at: Instant::now(), kind, version: Some(version) });
+        }
+    }
+
+    /// The operator is told that there is nothing of a kind.
+    pub fn shown_nothing(&mut self, asked: &Asked) {
+        self.0.extend(kind(asked).map(|kind| Entry::Shown { at: Instant::now(), kind, version: None }));
+    }
+
+    /// The operator calls. Until more is known it is not answered.
+    pub fn called(&mut self, asked: &Asked) {
+        let answer = refused(Reason::InternalError, "no answer");
+        let called = call(asked).map(|call| Called { at: Instant::now(), number: asked.number, call, answer });
+        self.0.extend(called.map(Entry::Called));
+    }
+
+    /// A call is answered.
+    pub fn answered(&mut self, asked: &Asked, code: StatusCode, body: &[u8]) {
+        let called = self.0.iter_mut().rev().find_map(|entry| match entry {
+            Entry::Called(called) if called.number == asked.number => Some(called),
+            _ => None,
+        });
+        let (Some(called), Ok(body)) = (called, serde_json::from_slice::<Value>(body)) else { return };
+        called.answer = if code.is_success() {
+            Ok(Arc::new(Object::new(called.call.kind(), body)))
+        } else {
+            refused(reason(&body), body["message"].as_str().unwrap_or_default())
+        };
+    }
+}
+
+fn refused(reason: Reason, message: &str) -> Answer {
+    Err(Refusal { reason, message: message.to_owned() })
+}
+
+fn reason(status: &Value) -> Reason {
+    let all = [
+        Reason::NotFound,
+        Reason::AlreadyExists,
+        Reason::Conflict,
+        Reason::Invalid,
+        Reason::Forbidden,
+        Reason::UnsupportedMediaType,
+    ];
+    let named = all.into_iter().find(|reason| status["reason"] == format!("{reason:?}"));
+    named.unwrap_or(Reason::InternalError)
+}
+
+fn kind(asked: &Asked) -> Option<Kind> {
+    Store::KINDS.into_iter().find(|kind| asked.kind() == plural(*kind))
+}
+
+fn plural(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Set => "ordinalsets",
+        Kind::Pod => "pods",
+        Kind::Claim => "persistentvolumeclaims",
+        Kind::Revision => "controllerrevisions",
+        Kind::Service => "services",
+    }
+}
+
+/// A request in the words of the simulation; none if it is none that it knows.
+fn call(asked: &Asked) -> Option<Call> {
+    let (kind, name, body) = (kind(asked)?, asked.object().to_owned(), asked.json());
+    let part = if asked.path.ends_with("/status") { Part::Status } else { Part::Main };
+    let text = |at: &str| body.pointer(at).and_then(Value::as_str).map(str::to_owned);
+    Some(match asked.method {
+        Method::GET => Call::Get { kind, name },
+        Method::POST => Call::Create { kind, object: body, dry_run: asked.parameter("dryRun").is_some() },
+        Method::PUT => Call::Replace { kind, name, object: body, part },
+        Method::PATCH => {
+            let style = if asked.content_type.contains("strategic") { Style::Strategic } else { Style::Merge };
+            Call::Patch { kind, name, patch: body, style, part }
+        }
+        Method::DELETE => {
+            let how = Deletion {
+                uid: text("/preconditions/uid"),
+                version: text("/preconditions/resourceVersion"),
+                grace: body["gracePeriodSeconds"].as_i64(),
+                propagation: None,
+            };
+            Call::Delete { kind, name, how }
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn asked(method: Method, path: &str, body: &Value) -> Asked {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        Asked {
+            number: 7,
+            method,
+            path: format!("/api/v1/namespaces/ns/{path}"),
+            query: query.to_owned(),
+            content_type: String::new(),
+            body: body.to_string().into(),
+            life: 0,
+        }
+    }
+
+    #[test]
+    fn a_request_is_the_call_that_the_simulation_knows() {
+        let pod = json!({"metadata": {"name": "web-0"}});
+        let create = |dry_run| Some(Call::Create { kind: Kind::Pod, object: pod.clone(), dry_run });
+        assert_eq!(call(&asked(Method::POST, "pods", &pod)), create(false));
+        assert_eq!(call(&asked(Method::POST, "pods?dryRun=All", &pod)), create(true));
+        let how = json!({"preconditions": {"uid": "u"}, "gracePeriodSeconds": 0});
+        let delete = Deletion { grace: Some(0), ..Deletion::of("u") };
+        let wanted = Call::Delete { kind: Kind::Pod, name: "web-0".into(), how: delete };
+        assert_eq!(call(&asked(Method::DELETE, "pods/web-0", &how)), Some(wanted));
+        assert_eq!(call(&asked(Method::POST, "events", &json!({}))), None);
+    }
+
+    #[test]
+    fn an_answer_belongs_to_its_call() {
+        let (mut protocol, asked) = (Protocol::default(), asked(Method::GET, "pods/web-0", &Value::Null));
+        protocol.called(&asked);
+        protocol.called(&Asked { number: 8, ..asked.clone() });
+        let status = json!({"reason": "NotFound", "message": "it is not there"});
+        protocol.answered(&asked, StatusCode::NOT_FOUND, status.to_string().as_bytes());
+        let reasons = protocol.0.iter().map(|entry| match entry {
+            Entry::Called(called) => called.answer.as_ref().err().map(|refusal| refusal.reason),
+            _ => None,
+        });
+        assert_eq!(reasons.collect::<Vec<_>>(), [Some(Reason::NotFound), Some(Reason::InternalError)]);
+    }
+}
