@@ -42,6 +42,11 @@ impl Kubectl {
         &self.program
     }
 
+    /// The same with another kubeconfig.
+    pub fn through(&self, kubeconfig: PathBuf) -> Self {
+        Self { kubeconfig, ..self.clone() }
+    }
+
     /// The same in a namespace.
     pub fn in_namespace(&self, namespace: &str) -> Self {
         Self { namespace: Some(namespace.to_owned()), ..self.clone() }

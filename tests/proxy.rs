@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyDataStream, BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::{
     body::{Bytes, Frame, Incoming},
@@ -49,6 +49,8 @@ type Reply = Response<UnsyncBoxBody<Bytes, anyhow::Error>>;
 pub struct Asked {
     /// By which it is told from all others.
     pub number: usize,
+    /// The version of HTTP that it came by.
+    pub version: Version,
     /// GET, POST …
     pub method: Method,
     /// Without the query.
@@ -116,7 +118,7 @@ pub enum Fate {
     Forward,
     /// The API server carries it out, and the connection breaks.
     LoseReply,
-    /// The API server carries it out, and there is never an answer; [`Script::swallowed`] is told.
+    /// The API server carries it out, and there is never an answer.
     SwallowReply,
     /// The API server never sees it, and there is never an answer.
     Swallow,
@@ -170,9 +172,6 @@ pub trait Script: Send + Sync + 'static {
 
     /// The API server has answered a request that is neither a list nor a watch. Who asked has not heard it yet.
     fn answered(&self, asked: &Asked, code: StatusCode, body: &[u8]);
-
-    /// A request was carried out, and its answer swallowed.
-    fn swallowed(&self, asked: &Asked);
 }
 
 /// A port on loopback with a script behind it. Its connections end with it.
@@ -250,6 +249,7 @@ impl Between {
         let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let mut asked = Asked {
             number: self.count.fetch_add(1, Ordering::Relaxed),
+            version: parts.version,
             method: parts.method,
             path: parts.uri.path().to_owned(),
             query: parts.uri.query().unwrap_or_default().to_owned(),
@@ -264,8 +264,7 @@ impl Between {
                 bail!("the answer is lost")
             }
             Fate::SwallowReply => {
-                self.forward(asked.clone(), &parts.headers).await?;
-                self.script.swallowed(&asked);
+                self.forward(asked, &parts.headers).await?;
                 std::future::pending().await
             }
             Fate::Swallow => std::future::pending().await,
@@ -402,7 +401,8 @@ mod tests {
     fn asked(path: &str, query: &str) -> Asked {
         let (path, query) = (path.into(), query.into());
         let (content_type, body) = (String::new(), Bytes::new());
-        Asked { number: 0, method: Method::GET, path, query, content_type, body, life: 0 }
+        let (version, method) = (Version::HTTP_11, Method::GET);
+        Asked { number: 0, version, method, path, query, content_type, body, life: 0 }
     }
 
     #[test]

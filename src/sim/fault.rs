@@ -18,6 +18,8 @@ pub enum Fault {
     CrashBefore,
     /// F3: it is carried out, and the answer is lost.
     LostReply,
+    /// F3: it is carried out, and there is never an answer, nor an end of the connection.
+    HungReply,
     /// F4 to F7, F21: it is not carried out, nor the next ones, so many in all; the operator hears this status code.
     Answer {
         /// The code.
@@ -133,6 +135,7 @@ impl fmt::Display for Fault {
             Self::CrashAfter => f.write_str("crash-after"),
             Self::CrashBefore => f.write_str("crash-before"),
             Self::LostReply => f.write_str("lost-reply"),
+            Self::HungReply => f.write_str("hung-reply"),
             Self::Answer { code, times } => write!(f, "{code}x{times}"),
             Self::Foreign(edit) => f.write_str(edit.word()),
         }
@@ -148,7 +151,7 @@ impl FromStr for Fault {
         {
             return Ok(Self::Answer { code, times });
         }
-        let others = [Self::CrashAfter, Self::CrashBefore, Self::LostReply];
+        let others = [Self::CrashAfter, Self::CrashBefore, Self::LostReply, Self::HungReply];
         let mut all = others.into_iter().chain(Edit::ALL.map(Self::Foreign));
         all.find(|fault| fault.to_string() == text).ok_or_else(|| format!("there is no fault {text:?}"))
     }
@@ -182,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_plan_says_how_to_replay_it() {
-        for text in ["W1", "W3 7:crash-after 12:409x3", "W13 0:lost-reply 1:spoil-status 4:crash-before"] {
+        for text in ["W1", "W3 7:crash-after 12:409x3", "W13 0:lost-reply 1:spoil-status 4:crash-before 5:hung-reply"] {
             assert_eq!(text.parse::<Plan>().map(|plan| plan.to_string()), Ok(text.to_owned()));
         }
     }

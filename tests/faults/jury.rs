@@ -28,6 +28,9 @@ use crate::{
 /// A pass may have begun so long before its call.
 const PASS: Duration = Duration::from_secs(3);
 
+/// What is sent at the same time comes within this.
+const ON_ITS_WAY: Duration = Duration::from_millis(200);
+
 /// How much of each kind an operator knows; none where it was told that there is nothing.
 type Known = [Option<u64>; 5];
 
@@ -35,8 +38,8 @@ type Known = [Option<u64>; 5];
 pub fn judge(protocol: &Protocol, history: &[Version], weather: Weather) -> Vec<String> {
     let past = Past::of(history);
     let reach = PASS + weather.hides_for();
-    let (mut known, mut views): (HashMap<Kind, Option<u64>>, Vec<(Instant, Known)>) = Default::default();
-    let (mut read, mut latest) = (None, 0);
+    let (mut known, mut views) = (HashMap::new(), Vec::<(Instant, Known)>::new());
+    let (mut read, mut held, mut latest) = (None, None, 0);
     let (mut store, mut ledger) = (Store::default(), Ledger::default());
     let mut wrong = Vec::new();
     for entry in &protocol.0 {
@@ -44,8 +47,9 @@ pub fn judge(protocol: &Protocol, history: &[Version], weather: Weather) -> Vec<
             Entry::Started => {
                 known.clear();
                 views.clear();
-                read = None;
+                (read, held) = (None, None);
             }
+            Entry::Held { at, pause } => held = Some((*at, *pause)),
             Entry::Shown { at, kind, version } => {
                 known.insert(*kind, *version);
                 // It plans nothing before it has listed all.
@@ -54,6 +58,7 @@ pub fn judge(protocol: &Protocol, history: &[Version], weather: Weather) -> Vec<
                 }
             }
             Entry::Called(called) => {
+                wrong.extend(held.and_then(|held| impatience(called, held)));
                 // What it can have been shown when its pass began, the newest first.
                 let old = views.partition_point(|(at, _)| *at + reach < called.at).saturating_sub(1);
                 let views: BTreeSet<Known> = views[old..].iter().map(|(_, known)| *known).collect();
@@ -69,13 +74,20 @@ pub fn judge(protocol: &Protocol, history: &[Version], weather: Weather) -> Vec<
                     read = Some(called);
                 }
                 // Whoever is told of nothing or of old cannot know what is unavailable.
-                if !matches!(weather, Weather::Stale | Weather::Empty(_)) {
+                if !weather.deceives() {
                     wrong.extend(ledger.overdrawn().map(|broken| format!("{broken:?}\n  by {}", called.call)));
                 }
             }
         }
     }
     wrong
+}
+
+/// A call before the time is over for which the operator was asked to wait (F6). What was on its way already may still come.
+fn impatience(called: &Called, (since, pause): (Instant, Duration)) -> Option<String> {
+    let after = called.at.saturating_duration_since(since);
+    let early = after > ON_ITS_WAY && after + ON_ITS_WAY < pause;
+    early.then(|| format!("it was asked to wait {pause:?}, and calls after {after:?}\n  by {}", called.call))
 }
 
 /// A call on trial.
@@ -299,7 +311,16 @@ mod tests {
 
     fn asked(number: usize, method: Method, path: &str, body: &Value) -> Asked {
         let (path, query, content_type) = (path.to_owned(), String::new(), String::new());
-        Asked { number, method, path, query, content_type, body: body.to_string().into(), life: 0 }
+        Asked {
+            number,
+            version: http::Version::HTTP_11,
+            method,
+            path,
+            query,
+            content_type,
+            body: body.to_string().into(),
+            life: 0,
+        }
     }
 
     #[test]

@@ -5,16 +5,16 @@
 //! | fault | in the simulation | here, and elsewhere on a real API server |
 //! |---|---|---|
 //! | F1, F2 crash after or before a call | at every call | at every call |
-//! | F3 a lost reply | at every call | at every call |
+//! | F3 a lost reply, one that never comes | at every call | at every call |
 //! | F4, F5, F7, F21 an error, a conflict, a refusal, once and often | at every call | at every call |
 //! | F6 429 with Retry-After | – | at every call; `live::process::load` |
-//! | F8, F12 events that are lost, watches that end or are too old | swarms | `ends`, `gone`; `live::wiring::expired` |
+//! | F8, F12 events that are lost, watches and pages that end or are too old | swarms | `ends`, `gone`, `pages`; `live::wiring::expired` |
 //! | F9, F11 late events, each kind by itself | swarms | `late-…` |
 //! | F10 lists of a while ago | swarms | `stale`, behind a crash |
 //! | F13 no bookmarks | – | `no-bookmarks` |
 //! | F14 slow answers | – | `slow` |
 //! | F15 API server or etcd killed, frozen, restarted | – | `live::faults::server` |
-//! | F16 a list that is empty, and wrong | swarms | `empty-…` |
+//! | F16 a list that is empty or cut off, and wrong | swarms | `empty-…`, `cut-…` |
 //! | F17, F18 two operators | swarms, `properties` | `live::faults::rivals`, `live::process::lease` |
 //! | F19 clocks that differ | – | leases are judged by the own clock alone: `operator::leader` |
 //! | F20 somebody else between any two calls | six edits at every call | the same |
@@ -55,7 +55,7 @@ struct Args {
     /// So many of all trials, chosen by the seed.
     #[arg(long, value_name = "N")]
     sample: Option<usize>,
-    /// Chooses the sample; by default the day, so that it is another one tomorrow.
+    /// Chooses the sample, and what goes wrong by chance; by default the day, so that it is another one tomorrow.
     #[arg(long)]
     seed: Option<u64>,
     /// How long nobody may write after the end, in seconds.
@@ -164,13 +164,18 @@ async fn refer(control_plane: &ControlPlane, record: &Record, workload: Workload
 
 /// All trials, or a sample of them.
 fn chosen(args: &Args, references: &BTreeMap<Workload, Reference>) -> Vec<Trial> {
-    let mut trials: Vec<Trial> =
-        references.iter().flat_map(|(workload, reference)| trial::all(*workload, reference.calls)).collect();
-    let Some(sample) = args.sample else { return trials };
     let today = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() / 86_400);
     let seed = args.seed.unwrap_or_else(today);
-    println!("a sample of {sample} of {} plans, seed {seed}", trials.len());
-    fastrand::Rng::with_seed(seed).shuffle(&mut trials);
+    let mut dice = fastrand::Rng::with_seed(seed);
+    let mut trials = Vec::new();
+    for (workload, Reference { calls, .. }) in references {
+        trials.extend(trial::all(*workload, *calls));
+        trials.extend(trial::swarm(*workload, *calls, &mut dice));
+    }
+    // The slow ones, side by side, would make a round slow.
+    dice.shuffle(&mut trials);
+    let sample = args.sample.unwrap_or(trials.len());
+    println!("{} of {} plans, seed {seed}", sample.min(trials.len()), trials.len());
     trials.truncate(sample);
     trials
 }

@@ -1,6 +1,9 @@
 //! What passed between an operator and its API server, in its order: what it asked, what it was answered, what it was shown.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::{Method, StatusCode};
 use ordinal_sim::{
@@ -24,6 +27,13 @@ pub enum Entry {
         kind: Kind,
         /// None where it was told that there is nothing.
         version: Option<u64>,
+    },
+    /// It is asked to wait.
+    Held {
+        /// When.
+        at: Instant,
+        /// How long.
+        pause: Duration,
     },
     /// It called.
     Called(Called),
@@ -63,6 +73,11 @@ impl Protocol {
     /// The operator is told that there is nothing of a kind.
     pub fn shown_nothing(&mut self, asked: &Asked) {
         self.0.extend(kind(asked).map(|kind| Entry::Shown { at: Instant::now(), kind, version: None }));
+    }
+
+    /// The operator is asked to wait.
+    pub fn held(&mut self, pause: Duration) {
+        self.0.push(Entry::Held { at: Instant::now(), pause });
     }
 
     /// The operator calls. Until more is known it is not answered.
@@ -146,6 +161,7 @@ fn call(asked: &Asked) -> Option<Call> {
 
 #[cfg(test)]
 mod tests {
+    use http::Version;
     use serde_json::json;
 
     use super::*;
@@ -154,6 +170,7 @@ mod tests {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         Asked {
             number: 7,
+            version: Version::HTTP_11,
             method,
             path: format!("/api/v1/namespaces/ns/{path}"),
             query: query.to_owned(),

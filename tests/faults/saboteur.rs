@@ -1,7 +1,7 @@
 //! What the proxy does to the operator of one trial, and what it sees of it.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -17,7 +17,7 @@ use ordinal_tests::{
     Namespace, calls,
     proxy::{Asked, Event, Fate, Script},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{protocol::Protocol, trial::Trial, weather::Weather};
@@ -33,6 +33,9 @@ const BLIND: Duration = Duration::from_secs(2);
 
 /// What comes after a stale list comes so late.
 const LAG: Duration = Duration::from_secs(1);
+
+/// Whoever calls too often is asked to wait so long.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Calls that are kept for a failure message.
 const TOLD: usize = 60;
@@ -57,6 +60,8 @@ struct State {
     calls: usize,
     /// What the next calls are answered, and how many of them.
     answers: Option<(u16, u32)>,
+    /// The request after whose answer the operator is to be killed.
+    fatal: Option<usize>,
     /// The operator is to be killed: nothing of it gets through any more.
     dying: bool,
     /// How often it has been started anew.
@@ -64,8 +69,10 @@ struct State {
     /// Lists of each kind, and events since the last one.
     lists: BTreeMap<String, usize>,
     events: BTreeMap<String, usize>,
-    /// A kind was said to be empty.
-    emptied: bool,
+    /// A kind was said to be empty, or to end after its first page.
+    lied: bool,
+    /// Kinds whose second page was refused.
+    expired: BTreeSet<String>,
     /// The last versions that were seen.
     versions: VecDeque<String>,
     /// When there was a call last.
@@ -135,8 +142,19 @@ impl Saboteur {
         here && (asked.method != Method::GET || !asked.object().is_empty())
     }
 
-    fn lists(&self, asked: &mut Asked) {
+    /// What is to become of a list.
+    fn lists(&self, asked: &mut Asked) -> Fate {
         let mut state = self.state();
+        if self.trial.weather == Weather::Pages {
+            let kept = |pair: &&str| !["limit=", "resourceVersion"].iter().any(|name| pair.starts_with(name));
+            let kept: Vec<&str> = asked.query.split('&').filter(kept).collect();
+            asked.query = format!("{}&limit=1", kept.join("&"));
+            if asked.parameter("continue").is_some() && state.expired.insert(asked.kind().to_owned()) {
+                state.struck = true;
+                let message = "The provided continue parameter is too old".to_owned();
+                return Fate::Answer { code: 410, reason: "Expired", message, retry_after: None };
+            }
+        }
         *state.lists.entry(asked.kind().to_owned()).or_default() += 1;
         state.events.remove(asked.kind());
         let stale = self.trial.weather == Weather::Stale && state.life > 0 && asked.parameter("continue").is_none();
@@ -146,6 +164,7 @@ impl Saboteur {
             asked.query = format!("{}&resourceVersion={old}&resourceVersionMatch=Exact", kept.join("&"));
             state.struck = true;
         }
+        Fate::Forward
     }
 
     /// What is to become of a call; nothing of one that comes too late.
@@ -198,7 +217,7 @@ impl Saboteur {
             return Fate::Swallow;
         }
         if asked.is_list() {
-            self.lists(asked);
+            return self.lists(asked);
         }
         if self.trial.weather == Weather::Webhook && asked.method == Method::POST && asked.kind() == "pods" {
             self.state().struck = true;
@@ -211,13 +230,22 @@ impl Saboteur {
             None => Fate::Swallow,
             Some(None) => Fate::Forward,
             Some(Some(Fault::LostReply)) => Fate::LoseReply,
-            Some(Some(Fault::CrashAfter)) => Fate::SwallowReply,
+            Some(Some(Fault::HungReply)) => Fate::SwallowReply,
+            Some(Some(Fault::CrashAfter)) => {
+                self.state().fatal = Some(asked.number);
+                Fate::SwallowReply
+            }
             Some(Some(Fault::CrashBefore)) => {
                 // Nobody listens once the trial is over.
                 let _ = self.crash.send(());
                 Fate::Swallow
             }
-            Some(Some(Fault::Answer { code, .. })) => answer(code),
+            Some(Some(Fault::Answer { code, .. })) => {
+                if code == 429 {
+                    self.state().protocol.held(PAUSE);
+                }
+                answer(code)
+            }
             Some(Some(Fault::Foreign(edit))) => {
                 self.spoil(edit).await;
                 if self.is_late(asked) { Fate::Swallow } else { Fate::Forward }
@@ -270,22 +298,22 @@ impl Script for Saboteur {
     fn lasts(&self, asked: &Asked) -> Option<Duration> {
         match self.trial.weather {
             Weather::Gone(_) => Some(BLIND),
-            Weather::Empty(kind) if kind == asked.kind() => {
+            weather => {
+                let (kind, _) = weather.lies_about().filter(|(kind, _)| *kind == asked.kind())?;
                 let lists = self.state().lists.get(kind).copied().unwrap_or(0);
                 (lists <= 2).then_some(BELIEVED)
             }
-            _ => None,
         }
     }
 
     fn list(&self, asked: &Asked, list: &mut Value) {
         let mut state = self.state();
         let second = state.lists.get(asked.kind()) == Some(&2);
-        let wanted = matches!(self.trial.weather, Weather::Empty(kind) if kind == asked.kind());
-        if wanted && second && !state.emptied {
-            state.emptied = true;
+        let lie = self.trial.weather.lies_about().filter(|(kind, _)| *kind == asked.kind());
+        if let Some((_, told)) = lie.filter(|_| second && !state.lied) {
+            state.lied = true;
             state.struck = true;
-            list["items"] = json!([]);
+            list["items"].as_array_mut().into_iter().for_each(|items| items.truncate(told));
             state.protocol.shown_nothing(asked);
         } else if !state.is_late(asked) {
             state.protocol.shown(asked, &list["metadata"]["resourceVersion"]);
@@ -293,13 +321,13 @@ impl Script for Saboteur {
     }
 
     fn answered(&self, asked: &Asked, code: StatusCode, body: &[u8]) {
-        self.state().protocol.answered(asked, code, body);
-    }
-
-    fn swallowed(&self, _: &Asked) {
-        self.state().dying = true;
-        // Nobody listens once the trial is over.
-        let _ = self.crash.send(());
+        let mut state = self.state();
+        state.protocol.answered(asked, code, body);
+        if state.fatal == Some(asked.number) {
+            state.dying = true;
+            // Nobody listens once the trial is over.
+            let _ = self.crash.send(());
+        }
     }
 }
 
@@ -324,7 +352,12 @@ fn answer(code: u16) -> Fate {
         // F21
         _ => ("InternalError", "etcdserver: mvcc: database space exceeded"),
     };
-    Fate::Answer { code, reason, message: message.to_owned(), retry_after: (code == 429).then_some(1) }
+    Fate::Answer {
+        code,
+        reason,
+        message: message.to_owned(),
+        retry_after: (code == 429).then_some(PAUSE.as_secs() as u32),
+    }
 }
 
 impl State {

@@ -2,12 +2,16 @@
 
 use std::{fmt, str::FromStr};
 
+use fastrand::Rng;
 use ordinal_sim::{
     fault::{Edit, Fault, Plan},
     workload::Workload,
 };
 
 use crate::weather::{self, Weather};
+
+/// Trials of each workload in which much goes wrong.
+const SWARM: usize = 40;
 
 /// What is to be done, and what goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,13 +29,19 @@ impl Trial {
     }
 }
 
-/// All trials of a workload that takes so many calls.
-pub fn all(workload: Workload, calls: usize) -> Vec<Trial> {
+/// What can go wrong with a call.
+fn faults() -> Vec<Fault> {
     let answer = |code: u16, times: u32| Fault::Answer { code, times };
-    let mut faults = vec![Fault::CrashAfter, Fault::CrashBefore, Fault::LostReply];
+    let mut faults = vec![Fault::CrashAfter, Fault::CrashBefore, Fault::LostReply, Fault::HungReply];
     faults.extend([500, 503, 504, 409, 429, 403, 422].map(|code| answer(code, 1)));
     faults.extend([answer(409, 3), answer(500, 4)]);
     faults.extend(Edit::ALL.map(Fault::Foreign));
+    faults
+}
+
+/// All trials with one fault, or one weather, of a workload that takes so many calls.
+pub fn all(workload: Workload, calls: usize) -> Vec<Trial> {
+    let faults = faults();
     let at = |call, fault| Trial { plan: Plan::with(workload, call, fault), weather: Weather::Fair };
     let one_by_one = (0..calls).flat_map(|call| faults.iter().map(move |fault| at(call, *fault)));
     let weathers = weather::ALL.iter().map(|(_, weather)| *weather).filter(|weather| weather.is_felt(workload));
@@ -39,9 +49,23 @@ pub fn all(workload: Workload, calls: usize) -> Vec<Trial> {
     let under = weathers.flat_map(|weather| {
         let crash = Trial { plan: Plan::with(workload, calls / 2, Fault::CrashAfter), weather };
         let calm = Trial { plan: Plan::calm(workload), weather };
-        [Some(calm).filter(|_| weather != Weather::Stale), Some(crash)].into_iter().flatten()
+        [Some(calm).filter(|_| !weather.is_felt_at_a_start()), Some(crash)].into_iter().flatten()
     });
     one_by_one.chain(under).collect()
+}
+
+/// Trials in which much goes wrong, by chance.
+pub fn swarm(workload: Workload, calls: usize, dice: &mut Rng) -> Vec<Trial> {
+    let faults = faults();
+    let one = |dice: &mut Rng| {
+        // What goes wrong makes for more calls.
+        let wrong = |dice: &mut Rng| (dice.usize(..2 * calls), faults[dice.usize(..faults.len())]);
+        let faults = (0..dice.usize(2..6)).map(|_| wrong(dice)).collect();
+        let weather = weather::ALL[dice.usize(..weather::ALL.len())].1;
+        let weather = if dice.bool() && weather.is_felt(workload) { weather } else { Weather::Fair };
+        Trial { plan: Plan { workload, faults }, weather }
+    };
+    (0..SWARM).map(|_| one(dice)).collect()
 }
 
 impl fmt::Display for Trial {
@@ -71,7 +95,8 @@ mod tests {
 
     #[test]
     fn a_trial_says_how_to_replay_it() {
-        for trial in all(Workload::W3, 5) {
+        let swarm = swarm(Workload::W3, 5, &mut Rng::with_seed(1));
+        for trial in all(Workload::W3, 5).into_iter().chain(swarm) {
             assert_eq!(trial.to_string().parse::<Trial>(), Ok(trial));
         }
     }

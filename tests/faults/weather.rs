@@ -22,8 +22,12 @@ pub enum Weather {
     Slow(Duration),
     /// F10: an operator that starts is shown lists of a while ago, and what came after them comes late.
     Stale,
+    /// F12: lists come in pages of one object, and the second page is too old.
+    Pages,
     /// F16: a later list of this kind is empty, in good form, for a while.
     Empty(&'static str),
+    /// F16: the same, and it ends after its first object.
+    Cut(&'static str),
     /// F22: somebody gives every new pod a label and another image.
     Webhook,
 }
@@ -35,20 +39,45 @@ impl Weather {
             Self::Fair | Self::NoBookmarks | Self::Webhook => Duration::ZERO,
             Self::Late(_, by) => by,
             Self::Slow(by) => by * 4,
-            Self::Ends(_) | Self::Gone(_) | Self::Stale | Self::Empty(_) => Duration::from_secs(4),
+            Self::Ends(_) | Self::Gone(_) | Self::Stale | Self::Pages | Self::Empty(_) | Self::Cut(_) => {
+                Duration::from_secs(4)
+            }
         }
+    }
+
+    /// The kind of which a list is not what there is, and how many objects it tells of.
+    pub fn lies_about(self) -> Option<(&'static str, usize)> {
+        match self {
+            Self::Empty(kind) => Some((kind, 0)),
+            Self::Cut(kind) => Some((kind, 1)),
+            _ => None,
+        }
+    }
+
+    /// Whether it makes the operator believe what is not so.
+    pub fn deceives(self) -> bool {
+        self == Self::Stale || self.lies_about().is_some()
+    }
+
+    /// Whether only an operator that starts amid the work feels it.
+    pub fn is_felt_at_a_start(self) -> bool {
+        matches!(self, Self::Stale | Self::Pages)
     }
 
     /// Whether a workload can feel it: not all have claims.
     pub fn is_felt(self, workload: Workload) -> bool {
-        let of_claims =
-            matches!(self, Self::Late(Some("persistentvolumeclaims"), _) | Self::Empty("persistentvolumeclaims"));
+        let of_claims = matches!(
+            self,
+            Self::Late(Some("persistentvolumeclaims"), _)
+                | Self::Empty("persistentvolumeclaims")
+                | Self::Cut("persistentvolumeclaims")
+        );
         workload.has_claims() || !of_claims
     }
 }
 
 /// All that there is, and how it is called.
-pub const ALL: [(&str, Weather); 15] = [
+pub const ALL: [(&str, Weather); 19] = [
     ("late-pods", Weather::Late(Some("pods"), Duration::from_secs(2))),
     ("late-sets", Weather::Late(Some("ordinalsets"), Duration::from_secs(2))),
     ("late-claims", Weather::Late(Some("persistentvolumeclaims"), Duration::from_secs(2))),
@@ -60,9 +89,13 @@ pub const ALL: [(&str, Weather); 15] = [
     ("no-bookmarks", Weather::NoBookmarks),
     ("slow", Weather::Slow(Duration::from_millis(300))),
     ("stale", Weather::Stale),
+    ("pages", Weather::Pages),
     ("empty-pods", Weather::Empty("pods")),
     ("empty-claims", Weather::Empty("persistentvolumeclaims")),
     ("empty-revisions", Weather::Empty("controllerrevisions")),
+    ("cut-pods", Weather::Cut("pods")),
+    ("cut-claims", Weather::Cut("persistentvolumeclaims")),
+    ("cut-revisions", Weather::Cut("controllerrevisions")),
     ("webhook", Weather::Webhook),
 ];
 

@@ -146,7 +146,7 @@ impl<'p> Run<'p> {
         }
         match self.plan.faults.get(&number) {
             None => self.send(&Fate::Answered),
-            Some(Fault::LostReply) => self.send(&Fate::Unheard),
+            Some(Fault::LostReply | Fault::HungReply) => self.send(&Fate::Unheard),
             Some(Fault::CrashAfter) => {
                 self.send(&Fate::Unheard);
                 self.restart();

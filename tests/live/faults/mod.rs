@@ -3,6 +3,7 @@
 mod disturbed;
 mod forged;
 mod killed;
+mod proxy;
 mod rivals;
 mod server;
 

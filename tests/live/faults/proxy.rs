@@ -1,0 +1,69 @@
+//! The proxy of the fault plans: whoever speaks to an API server speaks to it, by either version of HTTP.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::Result;
+use futures::{FutureExt, future::BoxFuture};
+use http::{StatusCode, Version};
+use ordinal_tests::{
+    Identity,
+    proxy::{Asked, Event, Fate, Proxy, Script},
+    world,
+};
+use serde_json::Value;
+
+/// Lets everything pass, and hears how it comes: the version, and whether it is a watch.
+#[derive(Debug, Default)]
+struct Ears(Mutex<BTreeSet<(String, bool)>>);
+
+impl Ears {
+    fn heard(&self, version: Version, watch: bool) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&(format!("{version:?}"), watch))
+    }
+}
+
+impl Script for Ears {
+    fn connected(&self) -> usize {
+        0
+    }
+
+    fn request<'s>(&'s self, asked: &'s mut Asked) -> BoxFuture<'s, Fate> {
+        let heard = (format!("{:?}", asked.version), asked.is_watch());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(heard);
+        async { Fate::Forward }.boxed()
+    }
+
+    fn event(&self, _: &Asked, _: &Value) -> Event {
+        Event::Pass
+    }
+
+    fn passed(&self, _: &Asked, _: &Value) {}
+
+    fn lasts(&self, _: &Asked) -> Option<Duration> {
+        None
+    }
+
+    fn list(&self, _: &Asked, _: &mut Value) {}
+
+    fn answered(&self, _: &Asked, _: StatusCode, _: &[u8]) {}
+}
+
+#[tokio::test]
+async fn n_13_the_proxy_speaks_both_versions_of_http() -> Result<()> {
+    let control_plane = &world::world().await?.control_plane;
+    let (ns, ears) = (world::namespace("proxy").await?, Arc::new(Ears::default()));
+    let proxy = Proxy::start(control_plane, Identity::Tests, ears.clone()).await?;
+    let through = proxy.kubeconfig(control_plane, Identity::Tests)?;
+
+    let kubectl = control_plane.kubectl().through(through).in_namespace(ns.name());
+    kubectl.ok(["create", "configmap", "heard", "--from-literal=a=1"]).await?;
+    // A watch ends with its time.
+    let seen = kubectl.run(["get", "configmaps", "--watch", "--request-timeout=2s", "--output=name"]).await?;
+    assert!(seen.stdout.contains("configmap/heard"), "{seen:?}");
+    assert!(ears.heard(Version::HTTP_2, false) && ears.heard(Version::HTTP_2, true), "{ears:?}");
+    Ok(())
+}
