@@ -12,6 +12,7 @@ use std::{
 use k8s_openapi::jiff::Timestamp;
 use ordinal_sim::{
     call::Call,
+    fault::Fault,
     never::{self, Ledger, Write},
     objects::{Kind, Object, Objects},
     promises,
@@ -22,11 +23,14 @@ use ordinal_tests::record::{Version, Watched};
 
 use crate::{
     protocol::{Called, Entry, Protocol},
-    weather::Weather,
+    trial::Trial,
 };
 
 /// A pass may have begun so long before its call.
 const PASS: Duration = Duration::from_secs(3);
+
+/// The operator waits so long for an answer that never comes, and its pass goes on.
+const HANGS: Duration = Duration::from_secs(30);
 
 /// What is sent at the same time comes within this.
 const ON_ITS_WAY: Duration = Duration::from_millis(200);
@@ -35,9 +39,10 @@ const ON_ITS_WAY: Duration = Duration::from_millis(200);
 type Known = [Option<u64>; 5];
 
 /// Everything that was wrong.
-pub fn judge(protocol: &Protocol, history: &[Version], weather: Weather) -> Vec<String> {
+pub fn judge(protocol: &Protocol, history: &[Version], trial: &Trial) -> Vec<String> {
     let past = Past::of(history);
-    let reach = PASS + weather.hides_for();
+    let hangs = trial.plan.faults.values().any(|fault| *fault == Fault::HungReply);
+    let reach = PASS + trial.weather.hides_for() + if hangs { HANGS } else { Duration::ZERO };
     let (mut known, mut views) = (HashMap::new(), Vec::<(Instant, Known)>::new());
     let (mut read, mut held, mut latest) = (None, None, 0);
     let (mut store, mut ledger) = (Store::default(), Ledger::default());
@@ -74,7 +79,7 @@ pub fn judge(protocol: &Protocol, history: &[Version], weather: Weather) -> Vec<
                     read = Some(called);
                 }
                 // Whoever is told of nothing or of old cannot know what is unavailable.
-                if !weather.deceives() {
+                if !trial.weather.deceives() {
                     wrong.extend(ledger.overdrawn().map(|broken| format!("{broken:?}\n  by {}", called.call)));
                 }
             }
@@ -233,6 +238,7 @@ mod tests {
     use http::{Method, StatusCode};
     use ordinal_api::LABEL_REVISION;
     use ordinal_plan::revision;
+    use ordinal_sim::workload::Workload;
     use ordinal_tests::proxy::Asked;
     use serde_json::{Value, json};
 
@@ -305,7 +311,7 @@ mod tests {
         fn deletes_the_pod_of(&mut self, uid: &str) -> String {
             let path = "/api/v1/namespaces/ns/pods/web-0";
             self.calls(Method::DELETE, path, &json!({"preconditions": {"uid": uid}}));
-            judge(&self.protocol, &self.history, Weather::Fair).join("\n")
+            judge(&self.protocol, &self.history, &Trial::calm(Workload::W1)).join("\n")
         }
     }
 

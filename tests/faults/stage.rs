@@ -123,7 +123,7 @@ impl<'a> Stage<'a> {
 
     fn is_well_mannered(&self) -> Result<()> {
         let history = self.record.history(self.namespace.name());
-        let wrong = jury::judge(&self.saboteur.protocol(), &history, self.trial.weather);
+        let wrong = jury::judge(&self.saboteur.protocol(), &history, self.trial);
         ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
         let log = self.operator.log();
         if let Some(line) = log.lines().find(|line| line.contains("panicked")) {
