@@ -22,7 +22,7 @@ use ordinal_sim::{
 use ordinal_tests::record::{Version, Watched};
 
 use crate::{
-    protocol::{Called, Entry, Protocol},
+    protocol::{Called, Entry, Extent, Protocol},
     trial::Trial,
 };
 
@@ -35,8 +35,8 @@ const HANGS: Duration = Duration::from_secs(30);
 /// What is sent at the same time comes within this.
 const ON_ITS_WAY: Duration = Duration::from_millis(200);
 
-/// How much of each kind an operator knows; none where it was told that there is nothing.
-type Known = [Option<u64>; 5];
+/// How much of each kind an operator knows.
+type Known = [Extent; 5];
 
 /// Everything that was wrong.
 pub fn judge(protocol: &Protocol, history: &[Version], trial: &Trial) -> Vec<String> {
@@ -55,8 +55,8 @@ pub fn judge(protocol: &Protocol, history: &[Version], trial: &Trial) -> Vec<Str
                 (read, held) = (None, None);
             }
             Entry::Held { at, pause } => held = Some((*at, *pause)),
-            Entry::Shown { at, kind, version } => {
-                known.insert(*kind, *version);
+            Entry::Shown { at, kind, extent } => {
+                known.insert(*kind, *extent);
                 // It plans nothing before it has listed all.
                 if known.len() == Store::KINDS.len() {
                     views.push((*at, Store::KINDS.map(|kind| known[&kind])));
@@ -172,9 +172,15 @@ impl Past {
 
     /// All kinds, each as far as it is known.
     fn view(&self, known: &Known) -> [Objects; 5] {
-        Store::KINDS.map(|kind| match known[kind as usize] {
-            Some(version) => self.as_of(kind, version),
-            None => Objects::new(kind),
+        Store::KINDS.map(|kind| {
+            let Extent { version, objects } = known[kind as usize];
+            let mut view = self.as_of(kind, version);
+            let mut told = 0;
+            view.retain(|_, _| {
+                told += 1;
+                told <= objects
+            });
+            view
         })
     }
 

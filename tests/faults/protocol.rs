@@ -19,14 +19,14 @@ use serde_json::Value;
 pub enum Entry {
     /// An operator starts, and knows nothing.
     Started,
-    /// It was shown this much of a kind: all changes up to a version, or that there is nothing.
+    /// It was shown this much of a kind.
     Shown {
         /// When.
         at: Instant,
         /// Of which kind.
         kind: Kind,
-        /// None where it was told that there is nothing.
-        version: Option<u64>,
+        /// How much.
+        extent: Extent,
     },
     /// It is asked to wait.
     Held {
@@ -37,6 +37,15 @@ pub enum Entry {
     },
     /// It called.
     Called(Called),
+}
+
+/// How much of a kind was shown: the changes up to a version, and of the objects that there were then so many, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Extent {
+    /// The version.
+    pub version: u64,
+    /// How many objects.
+    pub objects: usize,
 }
 
 /// A call of an operator.
@@ -64,15 +73,15 @@ impl Protocol {
 
     /// The operator is shown a kind as it was at a version. What is no version shows nothing.
     pub fn shown(&mut self, asked: &Asked, version: &Value) {
-        let version = version.as_str().and_then(|version| version.parse().ok());
-        if let (Some(kind), Some(version)) = (kind(asked), version) {
-            self.0.push(Entry::Shown { at: Instant::now(), kind, version: Some(version) });
-        }
+        self.shown_first(usize::MAX, asked, version);
     }
 
-    /// The operator is told that there is nothing of a kind.
-    pub fn shown_nothing(&mut self, asked: &Asked) {
-        self.0.extend(kind(asked).map(|kind| Entry::Shown { at: Instant::now(), kind, version: None }));
+    /// The same, and it is told of the first objects only.
+    pub fn shown_first(&mut self, objects: usize, asked: &Asked, version: &Value) {
+        let version = version.as_str().and_then(|version| version.parse().ok());
+        if let (Some(kind), Some(version)) = (kind(asked), version) {
+            self.0.push(Entry::Shown { at: Instant::now(), kind, extent: Extent { version, objects } });
+        }
     }
 
     /// The operator is asked to wait.

@@ -314,7 +314,7 @@ impl Script for Saboteur {
             state.lied = true;
             state.struck = true;
             list["items"].as_array_mut().into_iter().for_each(|items| items.truncate(told));
-            state.protocol.shown_nothing(asked);
+            state.protocol.shown_first(told, asked, &list["metadata"]["resourceVersion"]);
         } else if !state.is_late(asked) {
             state.protocol.shown(asked, &list["metadata"]["resourceVersion"]);
         }
