@@ -26,11 +26,18 @@ use ordinal_plan::{
     scale::Batch,
     snapshot::Set,
 };
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 use tracing::info;
 
 /// A pass that does more than this tells its successes together.
 const MANY: usize = 10;
+
+/// So long a live read of the set answers for its adoptions. Longer than they take, unless an answer does not come: whoever is
+/// adopted by a set that is gone meanwhile is collected as its garbage.
+const READ_HOLDS: Duration = Duration::from_secs(2);
 
 /// Who wrote, in managedFields.
 const FIELD_MANAGER: &str = "ordinal";
@@ -131,15 +138,19 @@ impl Pass<'_> {
     /// Adoptions are tried after a live read of the set, and all of them before a failure counts (S-2.5).
     async fn claiming(&self, stage: &Stage) -> Result<(), Stopped> {
         let mut may_adopt = true;
+        let mut read: Option<Instant> = None;
         let mut result = Ok(());
-        if stage.actions().any(Action::adopts)
-            && let Err(failure) = self.confirm_set().await
-        {
-            may_adopt = false;
-            result = self.fail("reading the set before an adoption", failure);
-        }
-        for action in stage.actions().filter(|a| may_adopt || !a.adopts()) {
-            if self.act(action).await.is_err() {
+        for action in stage.actions() {
+            if action.adopts() && may_adopt && read.is_none_or(|at| at.elapsed() > READ_HOLDS) {
+                match self.confirm_set().await {
+                    Ok(()) => read = Some(Instant::now()),
+                    Err(failure) => {
+                        may_adopt = false;
+                        result = self.fail("reading the set before an adoption", failure);
+                    }
+                }
+            }
+            if (may_adopt || !action.adopts()) && self.act(action).await.is_err() {
                 result = Err(Stopped);
             }
         }

@@ -12,7 +12,6 @@ use std::{
 use k8s_openapi::jiff::Timestamp;
 use ordinal_sim::{
     call::Call,
-    fault::Fault,
     never::{self, Ledger, Write},
     objects::{Kind, Object, Objects},
     promises,
@@ -29,9 +28,6 @@ use crate::{
 /// A pass may have begun so long before its call.
 const PASS: Duration = Duration::from_secs(3);
 
-/// The operator waits so long for an answer that never comes, and its pass goes on.
-const HANGS: Duration = Duration::from_secs(30);
-
 /// What is sent at the same time comes within this.
 const ON_ITS_WAY: Duration = Duration::from_millis(200);
 
@@ -41,8 +37,7 @@ type Known = [Extent; 5];
 /// Everything that was wrong.
 pub fn judge(protocol: &Protocol, history: &[Version], trial: &Trial) -> Vec<String> {
     let past = Past::of(history);
-    let hangs = trial.plan.faults.values().any(|fault| *fault == Fault::HungReply);
-    let reach = PASS + trial.weather.hides_for() + if hangs { HANGS } else { Duration::ZERO };
+    let reach = PASS + trial.hides_for();
     let (mut known, mut views) = (HashMap::new(), Vec::<(Instant, Known)>::new());
     let (mut read, mut held, mut latest) = (None, None, 0);
     let (mut store, mut ledger) = (Store::default(), Ledger::default());

@@ -20,7 +20,11 @@ use ordinal_tests::{
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::{protocol::Protocol, trial::Trial, weather::Weather};
+use crate::{
+    protocol::Protocol,
+    trial::{HANGS, Trial},
+    weather::Weather,
+};
 
 /// Versions that are remembered, for lists of a while ago.
 const REMEMBERED: usize = 12;
@@ -62,6 +66,8 @@ struct State {
     answers: Option<(u16, u32)>,
     /// The request after whose answer the operator is to be killed.
     fatal: Option<usize>,
+    /// When it was last left without an answer.
+    hung: Option<Instant>,
     /// The operator is to be killed: nothing of it gets through any more.
     dying: bool,
     /// How often it has been started anew.
@@ -98,6 +104,7 @@ impl Saboteur {
         let mut state = self.state();
         state.dying = false;
         state.life += 1;
+        state.hung = None;
         state.events.clear();
         state.protocol.started();
     }
@@ -110,6 +117,11 @@ impl Saboteur {
     /// How long there was no call.
     pub fn quiet(&self) -> Duration {
         self.state().called.map_or(Duration::MAX, |at| at.elapsed())
+    }
+
+    /// Whether the operator may still wait for an answer that never comes.
+    pub fn is_waited_for(&self) -> bool {
+        self.state().hung.is_some_and(|at| at.elapsed() < HANGS)
     }
 
     /// Whether anything has gone wrong as the trial wants it.
@@ -230,7 +242,10 @@ impl Saboteur {
             None => Fate::Swallow,
             Some(None) => Fate::Forward,
             Some(Some(Fault::LostReply)) => Fate::LoseReply,
-            Some(Some(Fault::HungReply)) => Fate::SwallowReply,
+            Some(Some(Fault::HungReply)) => {
+                self.state().hung = Some(Instant::now());
+                Fate::SwallowReply
+            }
             Some(Some(Fault::CrashAfter)) => {
                 self.state().fatal = Some(asked.number);
                 Fate::SwallowReply

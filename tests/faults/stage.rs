@@ -182,6 +182,9 @@ impl<'a> Stage<'a> {
                 return Err(moving);
             }
             right(room)?;
+            if saboteur.is_waited_for() {
+                return Err("the operator waits for an answer".to_owned());
+            }
             let still = record.still(&name).min(saboteur.quiet());
             if still > enough { Ok(()) } else { Err(format!("quiet for {still:?}")) }
         })

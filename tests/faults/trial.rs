@@ -1,6 +1,6 @@
 //! A plan for a real cluster, in a line of text: `W3 7:crash-after in late-pods`.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use fastrand::Rng;
 use ordinal_sim::{
@@ -9,6 +9,12 @@ use ordinal_sim::{
 };
 
 use crate::weather::{self, Weather};
+
+/// What once failed is in every sample: adoptions half a minute after the live read that allows them.
+const ONCE_FAILED: [&str; 1] = ["W9 11:hung-reply"];
+
+/// An operator waits half a minute for an answer.
+pub const HANGS: Duration = Duration::from_secs(31);
 
 /// Trials of each workload in which much goes wrong.
 const SWARM: usize = 40;
@@ -27,6 +33,17 @@ impl Trial {
     pub fn calm(workload: Workload) -> Self {
         Self { plan: Plan::calm(workload), weather: Weather::Fair }
     }
+
+    /// How long the operator may not know of what has happened, or wait for an answer that never comes.
+    pub fn hides_for(&self) -> Duration {
+        let hangs = self.plan.faults.values().any(|fault| *fault == Fault::HungReply);
+        self.weather.hides_for() + if hangs { HANGS } else { Duration::ZERO }
+    }
+}
+
+/// Those that have found a defect of the operator.
+pub fn once_failed() -> impl Iterator<Item = Trial> {
+    ONCE_FAILED.iter().filter_map(|text| text.parse().ok())
 }
 
 /// What can go wrong with a call.
@@ -92,6 +109,11 @@ impl FromStr for Trial {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_once_failed_is_a_plan_still() {
+        assert_eq!(once_failed().count(), ONCE_FAILED.len());
+    }
 
     #[test]
     fn a_trial_says_how_to_replay_it() {
