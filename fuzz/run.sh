@@ -13,6 +13,7 @@ export CARGO_TARGET_DIR="$cache/target" PATH="$cache/bin:$PATH"
 if ! command -v cargo-fuzz >/dev/null; then
 	cargo install --quiet --locked --root "$cache" cargo-fuzz@0.13.1
 fi
+cargo +nightly fuzz build --fuzz-dir .
 for target in objects plans frames; do
 	mkdir -p "$cache/corpus/$target"
 	log="$cache/$target.log"
@@ -23,5 +24,6 @@ for target in objects plans frames; do
 		exit 1
 	fi
 	runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+	[ "${runs:-0}" -gt 0 ] || { echo "$target: nothing was run" >&2; exit 1; }
 	echo "$target: $runs inputs in $seconds s, no panic"
 done

@@ -301,7 +301,7 @@ impl Between {
                 let mut list: Value = serde_json::from_slice(&bytes)?;
                 self.script.list(&asked, &mut list);
                 bytes = list.to_string().into();
-            } else if !asked.is_list() {
+            } else if !asked.is_list() && !asked.is_watch() {
                 self.script.answered(&asked, parts.status, &bytes);
             }
             Response::new(Full::new(bytes).map_err(|never| match never {}).boxed_unsync())

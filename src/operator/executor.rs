@@ -28,16 +28,17 @@ use ordinal_plan::{
 };
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
+use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 /// A pass that does more than this tells its successes together.
 const MANY: usize = 10;
 
-/// So long a live read of the set answers for its adoptions. Longer than they take, unless an answer does not come: whoever is
+/// So long a live read of the set answers for its adoptions. Requests may be held back, and answers may not come: whoever is
 /// adopted by a set that is gone meanwhile is collected as its garbage.
-const READ_HOLDS: Duration = Duration::from_secs(2);
+const READ_HOLDS: Duration = Duration::from_secs(5);
 
 /// Who wrote, in managedFields.
 const FIELD_MANAGER: &str = "ordinal";
@@ -137,20 +138,28 @@ impl Pass<'_> {
 
     /// Adoptions are tried after a live read of the set, and all of them before a failure counts (S-2.5).
     async fn claiming(&self, stage: &Stage) -> Result<(), Stopped> {
-        let mut may_adopt = true;
-        let mut read: Option<Instant> = None;
+        let mut may_adopt = stage.actions().any(Action::adopts);
+        let mut until = Instant::now();
         let mut result = Ok(());
         for action in stage.actions() {
-            if action.adopts() && may_adopt && read.is_none_or(|at| at.elapsed() > READ_HOLDS) {
+            if may_adopt && Instant::now() >= until {
                 match self.confirm_set().await {
-                    Ok(()) => read = Some(Instant::now()),
+                    Ok(()) => until = Instant::now() + READ_HOLDS,
                     Err(failure) => {
                         may_adopt = false;
                         result = self.fail("reading the set before an adoption", failure);
                     }
                 }
             }
-            if (may_adopt || !action.adopts()) && self.act(action).await.is_err() {
+            let acted = match action.adopts() {
+                false => self.act(action).await,
+                true if may_adopt => timeout_at(until, self.act(action)).await.unwrap_or_else(|_| {
+                    let why = "no answer before the live read of the set was too long ago".to_owned();
+                    self.fail(&action.to_string(), Failure::Other(why))
+                }),
+                true => continue,
+            };
+            if acted.is_err() {
                 result = Err(Stopped);
             }
         }

@@ -150,13 +150,20 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Notes what an operator did. A pod that was not available when it was judged is no loss, nor is one that is not now.
-    pub fn wrote(&mut self, write: &Write<'_>, set: &Set, view: &[Objects; 5], now: Timestamp) {
+    /// The pod that a write takes from the budget, and its ordinal. One that was not available when it was judged is no loss, nor
+    /// is one that is not now.
+    pub fn takes(write: &Write<'_>, set: &Set, view: &[Objects; 5], now: Timestamp) -> Option<(i32, Arc<Pod>)> {
         let deleted = matches!(write.call, Call::Delete { kind: Kind::Pod, .. }) && write.answer.is_ok();
-        let Some(pod) = write.before.filter(|_| deleted).and_then(Object::as_pod) else { return };
+        let pod = write.before.filter(|_| deleted).and_then(Object::as_pod)?;
         let available = |pod: &Pod| !pod.is_unavailable(set.spec.min_ready_seconds, now) && !pod.has_ended();
         let judged = seen(view, write.call).and_then(Object::as_pod).is_some_and(|pod| available(&pod));
-        if let Some(ordinal) = pod.parsed.ordinal.filter(|o| judged && available(&pod) && in_range(set, *o)) {
+        let ordinal = pod.parsed.ordinal.filter(|o| judged && available(&pod) && in_range(set, *o))?;
+        Some((ordinal, pod))
+    }
+
+    /// Notes what an operator did.
+    pub fn wrote(&mut self, write: &Write<'_>, set: &Set, view: &[Objects; 5], now: Timestamp) {
+        if let Some((ordinal, pod)) = Self::takes(write, set, view, now) {
             self.budget = max_unavailable(set).max(if self.taken.is_empty() { 0 } else { self.budget });
             self.taken.insert(ordinal, pod.uid.clone());
         }

@@ -1,5 +1,6 @@
 //! Objects as an API server keeps them: JSON, shared between all who have seen the same version, and read once.
 
+use crate::store::Change;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use ordinal_api::lite;
 use ordinal_plan::snapshot::{Claim, Pod, Revision, Service, Set};
@@ -191,6 +192,14 @@ impl Objects {
     /// Puts an object there, whatever was there before.
     pub fn put(&mut self, name: String, object: Arc<Object>) {
         self.all.insert(name, object);
+    }
+
+    /// Follows a change of this kind.
+    pub fn follow(&mut self, change: &Change) {
+        match &change.after {
+            Some(object) => self.put(change.name.clone(), object.clone()),
+            None => drop(self.remove(&change.name)),
+        }
     }
 
     /// Takes an object away.

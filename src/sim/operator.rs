@@ -64,12 +64,7 @@ fn as_of(store: &Store, kind: Kind, changes: usize) -> Objects {
         return store.of(kind).clone();
     }
     let mut objects = Objects::new(kind);
-    for change in store.history[..changes].iter().filter(|change| change.kind == kind) {
-        match &change.after {
-            Some(object) => objects.put(change.name.clone(), object.clone()),
-            None => drop(objects.remove(&change.name)),
-        }
-    }
+    store.history[..changes].iter().filter(|change| change.kind == kind).for_each(|change| objects.follow(change));
     objects
 }
 
@@ -116,10 +111,7 @@ impl Operator {
         while let Some(change) = store.history.get(cache.read) {
             cache.read += 1;
             if change.kind == kind {
-                match &change.after {
-                    Some(object) => cache.objects.put(change.name.clone(), object.clone()),
-                    None => drop(cache.objects.remove(&change.name)),
-                }
+                cache.objects.follow(change);
                 cache.followed = change.version;
                 cache.horizon.saw(Some(&change.version.to_string()));
                 return true;

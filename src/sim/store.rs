@@ -94,6 +94,13 @@ impl Store {
         Self::KINDS.into_iter().flat_map(|kind| self.of(kind).objects())
     }
 
+    /// Takes over a change that happened elsewhere.
+    pub fn follow(&mut self, change: &Change) {
+        self.table(change.kind).follow(change);
+        self.last = change.version;
+        self.history.push(change.clone());
+    }
+
     /// Does what a call asks, or refuses it.
     ///
     /// # Errors

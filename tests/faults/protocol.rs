@@ -8,25 +8,39 @@ use std::{
 use http::{Method, StatusCode};
 use ordinal_sim::{
     call::{Answer, Call, Deletion, Part, Reason, Refusal, Style},
+    fault::Fault,
     objects::{Kind, Object},
     store::Store,
 };
 use ordinal_tests::proxy::Asked;
 use serde_json::Value;
 
+use crate::trial::HANGS;
+
 /// One thing that happened.
 #[derive(Clone, Debug)]
 pub enum Entry {
     /// An operator starts, and knows nothing.
     Started,
-    /// It was shown this much of a kind.
+    /// It was shown the first objects of a kind, by name, as they were at a version.
+    Listed {
+        /// When.
+        at: Instant,
+        /// Of which kind.
+        kind: Kind,
+        /// The version.
+        version: u64,
+        /// How many at most.
+        objects: usize,
+    },
+    /// It was shown the changes of a kind up to a version.
     Shown {
         /// When.
         at: Instant,
         /// Of which kind.
         kind: Kind,
-        /// How much.
-        extent: Extent,
+        /// The version.
+        version: u64,
     },
     /// It is asked to wait.
     Held {
@@ -37,28 +51,25 @@ pub enum Entry {
     },
     /// It called.
     Called(Called),
-}
-
-/// How much of a kind was shown: the changes up to a version, and of the objects that there were then so many, by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Extent {
-    /// The version.
-    pub version: u64,
-    /// How many objects.
-    pub objects: usize,
+    /// It called in a way that nobody can judge.
+    Strange(String),
 }
 
 /// A call of an operator.
 #[derive(Clone, Debug)]
 pub struct Called {
-    /// When.
+    /// When it came.
     pub at: Instant,
+    /// Until when the operator may have waited for its answer.
+    pub until: Instant,
     /// [`Asked::number`]
     number: usize,
     /// What it asked.
     pub call: Call,
     /// What the API server answered, whether it was heard or not.
     pub answer: Answer,
+    /// Whether it was heard.
+    pub heard: bool,
 }
 
 /// All entries so far.
@@ -71,16 +82,17 @@ impl Protocol {
         self.0.push(Entry::Started);
     }
 
-    /// The operator is shown a kind as it was at a version. What is no version shows nothing.
-    pub fn shown(&mut self, asked: &Asked, version: &Value) {
-        self.shown_first(usize::MAX, asked, version);
+    /// The operator is told of the first objects of a kind, as they were at a version.
+    pub fn listed(&mut self, asked: &Asked, version: &Value, objects: usize) {
+        if let (Some(kind), Some(version)) = (kind(asked), number(version)) {
+            self.0.push(Entry::Listed { at: Instant::now(), kind, version, objects });
+        }
     }
 
-    /// The same, and it is told of the first objects only.
-    pub fn shown_first(&mut self, objects: usize, asked: &Asked, version: &Value) {
-        let version = version.as_str().and_then(|version| version.parse().ok());
-        if let (Some(kind), Some(version)) = (kind(asked), version) {
-            self.0.push(Entry::Shown { at: Instant::now(), kind, extent: Extent { version, objects } });
+    /// The operator is shown the changes of a kind up to a version. What has no version shows nothing.
+    pub fn shown(&mut self, asked: &Asked, version: &Value) {
+        if let (Some(kind), Some(version)) = (kind(asked), number(version)) {
+            self.0.push(Entry::Shown { at: Instant::now(), kind, version });
         }
     }
 
@@ -89,11 +101,22 @@ impl Protocol {
         self.0.push(Entry::Held { at: Instant::now(), pause });
     }
 
-    /// The operator calls. Until more is known it is not answered.
-    pub fn called(&mut self, asked: &Asked) {
-        let answer = refused(Reason::InternalError, "no answer");
-        let called = call(asked).map(|call| Called { at: Instant::now(), number: asked.number, call, answer });
-        self.0.extend(called.map(Entry::Called));
+    /// The operator called, and this is to become of it. Until more is known it is not answered.
+    pub fn called(&mut self, asked: &Asked, at: Instant, fault: Option<Fault>) {
+        let unheard = [Fault::LostReply, Fault::HungReply, Fault::CrashAfter, Fault::CrashBefore].map(Some);
+        let hangs = if fault == Some(Fault::HungReply) { HANGS } else { Duration::ZERO };
+        self.0.push(match call(asked).filter(|call| call.kind() != Kind::Service) {
+            Some(call) => Entry::Called(Called {
+                at,
+                until: Instant::now() + hangs,
+                number: asked.number,
+                call,
+                answer: refused(Reason::InternalError, "no answer"),
+                heard: !unheard.contains(&fault),
+            }),
+            // No set of a plan wants a Service.
+            None => Entry::Strange(format!("{} {}", asked.method, asked.path)),
+        });
     }
 
     /// A call is answered.
@@ -103,12 +126,17 @@ impl Protocol {
             _ => None,
         });
         let (Some(called), Ok(body)) = (called, serde_json::from_slice::<Value>(body)) else { return };
+        called.until = called.until.max(Instant::now());
         called.answer = if code.is_success() {
             Ok(Arc::new(Object::new(called.call.kind(), body)))
         } else {
             refused(reason(&body), body["message"].as_str().unwrap_or_default())
         };
     }
+}
+
+fn number(version: &Value) -> Option<u64> {
+    version.as_str()?.parse().ok()
 }
 
 fn refused(reason: Reason, message: &str) -> Answer {
@@ -169,17 +197,17 @@ fn call(asked: &Asked) -> Option<Call> {
 }
 
 #[cfg(test)]
-mod tests {
-    use http::Version;
+pub mod tests {
     use serde_json::json;
 
     use super::*;
 
-    fn asked(method: Method, path: &str, body: &Value) -> Asked {
+    /// A request for something in the namespace `ns`.
+    pub fn asked(number: usize, method: Method, path: &str, body: &Value) -> Asked {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         Asked {
-            number: 7,
-            version: Version::HTTP_11,
+            number,
+            version: http::Version::HTTP_11,
             method,
             path: format!("/api/v1/namespaces/ns/{path}"),
             query: query.to_owned(),
@@ -193,20 +221,20 @@ mod tests {
     fn a_request_is_the_call_that_the_simulation_knows() {
         let pod = json!({"metadata": {"name": "web-0"}});
         let create = |dry_run| Some(Call::Create { kind: Kind::Pod, object: pod.clone(), dry_run });
-        assert_eq!(call(&asked(Method::POST, "pods", &pod)), create(false));
-        assert_eq!(call(&asked(Method::POST, "pods?dryRun=All", &pod)), create(true));
+        assert_eq!(call(&asked(7, Method::POST, "pods", &pod)), create(false));
+        assert_eq!(call(&asked(7, Method::POST, "pods?dryRun=All", &pod)), create(true));
         let how = json!({"preconditions": {"uid": "u"}, "gracePeriodSeconds": 0});
         let delete = Deletion { grace: Some(0), ..Deletion::of("u") };
         let wanted = Call::Delete { kind: Kind::Pod, name: "web-0".into(), how: delete };
-        assert_eq!(call(&asked(Method::DELETE, "pods/web-0", &how)), Some(wanted));
-        assert_eq!(call(&asked(Method::POST, "events", &json!({}))), None);
+        assert_eq!(call(&asked(7, Method::DELETE, "pods/web-0", &how)), Some(wanted));
+        assert_eq!(call(&asked(7, Method::POST, "secrets", &json!({}))), None);
     }
 
     #[test]
     fn an_answer_belongs_to_its_call() {
-        let (mut protocol, asked) = (Protocol::default(), asked(Method::GET, "pods/web-0", &Value::Null));
-        protocol.called(&asked);
-        protocol.called(&Asked { number: 8, ..asked.clone() });
+        let (mut protocol, asked) = (Protocol::default(), asked(7, Method::GET, "pods/web-0", &Value::Null));
+        protocol.called(&asked, Instant::now(), None);
+        protocol.called(&Asked { number: 8, ..asked.clone() }, Instant::now(), None);
         let status = json!({"reason": "NotFound", "message": "it is not there"});
         protocol.answered(&asked, StatusCode::NOT_FOUND, status.to_string().as_bytes());
         let reasons = protocol.0.iter().map(|entry| match entry {

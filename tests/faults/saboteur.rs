@@ -39,7 +39,7 @@ const BLIND: Duration = Duration::from_secs(2);
 const LAG: Duration = Duration::from_secs(1);
 
 /// Whoever calls too often is asked to wait so long.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_secs(3);
 
 /// Calls that are kept for a failure message.
 const TOLD: usize = 60;
@@ -105,6 +105,7 @@ impl Saboteur {
         state.dying = false;
         state.life += 1;
         state.hung = None;
+        state.fatal = None;
         state.events.clear();
         state.protocol.started();
     }
@@ -158,9 +159,7 @@ impl Saboteur {
     fn lists(&self, asked: &mut Asked) -> Fate {
         let mut state = self.state();
         if self.trial.weather == Weather::Pages {
-            let kept = |pair: &&str| !["limit=", "resourceVersion"].iter().any(|name| pair.starts_with(name));
-            let kept: Vec<&str> = asked.query.split('&').filter(kept).collect();
-            asked.query = format!("{}&limit=1", kept.join("&"));
+            asked.query = format!("{}&limit=1", without(&asked.query, &["limit", "resourceVersion"]));
             if asked.parameter("continue").is_some() && state.expired.insert(asked.kind().to_owned()) {
                 state.struck = true;
                 let message = "The provided continue parameter is too old".to_owned();
@@ -171,16 +170,15 @@ impl Saboteur {
         state.events.remove(asked.kind());
         let stale = self.trial.weather == Weather::Stale && state.life > 0 && asked.parameter("continue").is_none();
         if let Some(old) = state.versions.front().filter(|_| stale) {
-            let kept = asked.query.split('&').filter(|pair| !pair.starts_with("resourceVersion") && !pair.is_empty());
-            let kept: Vec<&str> = kept.collect();
-            asked.query = format!("{}&resourceVersion={old}&resourceVersionMatch=Exact", kept.join("&"));
+            let others = without(&asked.query, &["resourceVersion"]);
+            asked.query = format!("{others}&resourceVersion={old}&resourceVersionMatch=Exact");
             state.struck = true;
         }
         Fate::Forward
     }
 
     /// What is to become of a call; nothing of one that comes too late.
-    fn next(&self, asked: &Asked) -> Option<Option<Fault>> {
+    fn next(&self, asked: &Asked, at: Instant) -> Option<Option<Fault>> {
         let mut state = self.state();
         if state.is_late(asked) {
             return None;
@@ -188,11 +186,11 @@ impl Saboteur {
         let number = state.calls;
         state.calls += 1;
         state.called = Some(Instant::now());
-        state.protocol.called(asked);
         let fault = match state.answers.take() {
             Some((code, times)) => Some(Fault::Answer { code, times }),
             None => self.trial.plan.faults.get(&number).copied(),
         };
+        state.protocol.called(asked, at, fault);
         if let Some(Fault::Answer { code, times }) = fault {
             state.answers = (times > 1).then(|| (code, times - 1));
         }
@@ -221,6 +219,7 @@ impl Saboteur {
     }
 
     async fn decide(&self, asked: &mut Asked) -> Fate {
+        let at = Instant::now();
         if let Weather::Slow(by) = self.trial.weather {
             self.state().struck = true;
             tokio::time::sleep(by).await;
@@ -238,7 +237,7 @@ impl Saboteur {
         if !self.is_call(asked) {
             return Fate::Forward;
         }
-        match self.next(asked) {
+        match self.next(asked, at) {
             None => Fate::Swallow,
             Some(None) => Fate::Forward,
             Some(Some(Fault::LostReply)) => Fate::LoseReply,
@@ -323,27 +322,35 @@ impl Script for Saboteur {
 
     fn list(&self, asked: &Asked, list: &mut Value) {
         let mut state = self.state();
+        if state.is_late(asked) {
+            return;
+        }
         let second = state.lists.get(asked.kind()) == Some(&2);
         let lie = self.trial.weather.lies_about().filter(|(kind, _)| *kind == asked.kind());
-        if let Some((_, told)) = lie.filter(|_| second && !state.lied) {
+        let told = lie.filter(|_| second && !state.lied).map(|(_, told)| told);
+        if let Some(told) = told {
             state.lied = true;
             state.struck = true;
             list["items"].as_array_mut().into_iter().for_each(|items| items.truncate(told));
-            state.protocol.shown_first(told, asked, &list["metadata"]["resourceVersion"]);
-        } else if !state.is_late(asked) {
-            state.protocol.shown(asked, &list["metadata"]["resourceVersion"]);
         }
+        state.protocol.listed(asked, &list["metadata"]["resourceVersion"], told.unwrap_or(usize::MAX));
     }
 
     fn answered(&self, asked: &Asked, code: StatusCode, body: &[u8]) {
         let mut state = self.state();
         state.protocol.answered(asked, code, body);
-        if state.fatal == Some(asked.number) {
+        if state.fatal == Some(asked.number) && !state.is_late(asked) {
             state.dying = true;
             // Nobody listens once the trial is over.
             let _ = self.crash.send(());
         }
     }
+}
+
+/// A query without the parameters whose names begin so.
+fn without(query: &str, names: &[&str]) -> String {
+    let kept = |pair: &&str| !pair.is_empty() && !names.iter().any(|name| pair.starts_with(name));
+    query.split('&').filter(kept).collect::<Vec<_>>().join("&")
 }
 
 fn mutate(asked: &mut Asked) {

@@ -33,6 +33,9 @@ const STILL: Duration = Duration::from_secs(1);
 /// Back-offs of half a minute may lie before the end.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// How often things are looked at.
+const LOOK: Duration = Duration::from_millis(250);
+
 /// From start to ready.
 const START: Duration = Duration::from_secs(40);
 
@@ -123,7 +126,8 @@ impl<'a> Stage<'a> {
 
     fn is_well_mannered(&self) -> Result<()> {
         let history = self.record.history(self.namespace.name());
-        let wrong = jury::judge(&self.saboteur.protocol(), &history, self.trial);
+        // It computes for long enough to keep others waiting.
+        let wrong = tokio::task::block_in_place(|| jury::judge(&self.saboteur.protocol(), &history, self.trial));
         ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
         let log = self.operator.log();
         if let Some(line) = log.lines().find(|line| line.contains("panicked")) {
@@ -158,7 +162,9 @@ impl<'a> Stage<'a> {
     }
 
     async fn looks_like(&mut self, wanted: &Value) -> Result<()> {
-        let loosely = self.trial.plan.is_disturbed() || self.trial.plan.workload.is_a_race();
+        let Trial { plan, weather } = self.trial;
+        // Whoever is told of old makes what was wanted then, once more.
+        let loosely = plan.is_disturbed() || plan.workload.is_a_race() || weather.deceives();
         let wanted = if loosely { loose(wanted) } else { wanted.clone() };
         self.rests(STILL, "it looks as it does without faults", |room| {
             let found = draw(room);
@@ -197,10 +203,11 @@ impl<'a> Stage<'a> {
 
     /// Waits, and starts the operator anew whenever the plan has it killed.
     async fn until(&mut self, what: &str, mut there: impl FnMut(&Room) -> Result<(), String>) -> Result<()> {
-        let deadline = Instant::now() + LIMIT;
+        let limit = LIMIT + self.trial.hangs_for();
+        let deadline = Instant::now() + limit;
         while let Err(why) = there(&self.record.room(self.namespace.name())) {
-            ensure!(Instant::now() < deadline, "not within {LIMIT:?}: {what}: {why}");
-            self.wait(Duration::from_millis(100)).await?;
+            ensure!(Instant::now() < deadline, "not within {limit:?}: {what}: {why}");
+            self.wait(LOOK).await?;
         }
         Ok(())
     }

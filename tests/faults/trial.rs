@@ -34,10 +34,10 @@ impl Trial {
         Self { plan: Plan::calm(workload), weather: Weather::Fair }
     }
 
-    /// How long the operator may not know of what has happened, or wait for an answer that never comes.
-    pub fn hides_for(&self) -> Duration {
-        let hangs = self.plan.faults.values().any(|fault| *fault == Fault::HungReply);
-        self.weather.hides_for() + if hangs { HANGS } else { Duration::ZERO }
+    /// How long its hung replies hold up the work.
+    pub fn hangs_for(&self) -> Duration {
+        let hung = self.plan.faults.values().filter(|fault| **fault == Fault::HungReply).count();
+        HANGS * u32::try_from(hung).unwrap_or(u32::MAX)
     }
 }
 

@@ -288,6 +288,13 @@ pub const ALL: &[Mutant] = &[
         "let _ = request;\n        if true {\n            return Ok(());\n        }\n        let live = crate::answer::Ack::default().metadata;\n",
     ),
     judged(
+        Judge::Operator,
+        "a live read allows adoptions for ever",
+        "src/operator/executor.rs",
+        "Ok(()) => until = Instant::now() + READ_HOLDS,",
+        "Ok(()) => until = Instant::now() + READ_HOLDS * 1_000,",
+    ),
+    judged(
         Judge::Live("s_8_12"),
         "an operator works without the lease",
         "src/operator/main.rs",

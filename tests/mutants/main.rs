@@ -58,7 +58,7 @@ fn run(args: &Args) -> Result<()> {
     let mut missed = Vec::new();
     for (number, mutant) in mutants.iter().enumerate() {
         let begun = Instant::now();
-        let told = match copy.with(mutant, || copy.judge(mutant.judge)) {
+        let told = match copy.with(mutant, || copy.judge(mutant.judge))? {
             Ok(Verdict::Failed(tests)) if tests.len() > 1 => format!("{} and {} more", tests[0], tests.len() - 1),
             Ok(Verdict::Failed(tests)) => tests.concat(),
             other => {
@@ -116,7 +116,10 @@ impl Copy {
     }
 
     /// Does something while a defect is there.
-    fn with<T>(&self, mutant: &Mutant, act: impl FnOnce() -> Result<T>) -> Result<T> {
+    ///
+    /// # Errors
+    /// When the source could not be changed, or changed back: what follows would tell nothing.
+    fn with<T>(&self, mutant: &Mutant, act: impl FnOnce() -> T) -> Result<T> {
         let file = self.tree.join(mutant.file);
         let text = fs::read_to_string(&file).with_context(|| mutant.file.to_owned())?;
         let places = text.matches(mutant.from).count();
@@ -124,7 +127,7 @@ impl Copy {
         fs::write(&file, text.replace(mutant.from, mutant.to))?;
         let done = act();
         fs::write(&file, text)?;
-        done
+        Ok(done)
     }
 
     fn judge(&self, judge: Judge) -> Result<Verdict> {

@@ -1,11 +1,15 @@
 //! Adoption and release where a real server cannot be made to answer so (S-2.5, S-3.11).
 
-use super::{Bench, Call, orphan, pod, revision, set, status};
+use super::{Bench, Call, Server, orphan, pod, revision, set, status};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Two orphan pods and an orphan revision of a set of three.
 fn orphaned(answers: impl Fn(&Call) -> Option<(u16, Value)> + Send + Sync + 'static) -> (Bench, Value) {
-    let mut bench = Bench::new(answers);
+    orphans_of(Bench::new(answers))
+}
+
+fn orphans_of(mut bench: Bench) -> (Bench, Value) {
     let set = set(3, json!({}));
     bench.sees_set(&set);
     for (version, name) in [(20, "web-0"), (21, "web-1")] {
@@ -40,6 +44,18 @@ async fn s_2_5_a_set_that_is_not_the_one_any_more_adopts_neither_pods_nor_revisi
         assert!(bench.pass(&set).await.is_err(), "{told:?} is no failure");
         assert_eq!(changes(&bench), [""; 0], "after {told:?}");
     }
+}
+
+/// Each write takes three seconds, and a read holds for five.
+// also: N-3
+#[tokio::test(start_paused = true)]
+async fn s_2_5_no_adoption_is_sent_long_after_the_read_that_allows_it() {
+    let (bench, set) = orphans_of(Bench::of(Server::new(|_| None, Duration::from_secs(3))));
+    let error = bench.pass(&set).await.expect_err("an adoption that was given up").to_string();
+    assert!(error.contains("too long ago"), "{error}");
+    let words = bench.server.words();
+    let claiming: Vec<&str> = words.iter().map(|w| w.split(' ').next().unwrap_or_default()).take(5).collect();
+    assert_eq!(claiming, ["GET", "PATCH", "PATCH", "GET", "PATCH"], "{words:#?}");
 }
 
 // also: S-4.1

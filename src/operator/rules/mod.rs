@@ -286,7 +286,11 @@ struct Bench {
 impl Bench {
     /// With empty caches, and a server that answers so.
     fn new(answers: impl Fn(&Call) -> Option<(u16, Value)> + Send + Sync + 'static) -> Self {
-        let server = Server::new(answers, Duration::ZERO);
+        Self::of(Server::new(answers, Duration::ZERO))
+    }
+
+    /// With empty caches.
+    fn of(server: Server) -> Self {
         let (realm, sets) = Realm::new(None);
         let caches = realm.caches.clone();
         let events = Events::spawn(server.client(), "bench");

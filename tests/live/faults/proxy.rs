@@ -2,19 +2,26 @@
 
 use std::{
     collections::BTreeSet,
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use anyhow::Result;
-use futures::{FutureExt, future::BoxFuture};
+use futures::{FutureExt, TryStreamExt, future::BoxFuture};
 use http::{StatusCode, Version};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{
+    Api, Client, Config, ResourceExt,
+    api::{WatchEvent, WatchParams},
+    config::Kubeconfig,
+};
 use ordinal_tests::{
     Identity,
     proxy::{Asked, Event, Fate, Proxy, Script},
     world,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Lets everything pass, and hears how it comes: the version, and whether it is a watch.
 #[derive(Debug, Default)]
@@ -59,10 +66,17 @@ async fn n_13_the_proxy_speaks_both_versions_of_http() -> Result<()> {
     let proxy = Proxy::start(control_plane, Identity::Tests, ears.clone()).await?;
     let through = proxy.kubeconfig(control_plane, Identity::Tests)?;
 
+    // As the operator does.
+    let config = Config::from_custom_kubeconfig(Kubeconfig::read_from(&through)?, &Default::default()).await?;
+    let maps = Api::<ConfigMap>::namespaced(Client::try_from(config)?, ns.name());
+    maps.create(&Default::default(), &serde_json::from_value(json!({"metadata": {"name": "heard"}}))?).await?;
+    let mut events = pin!(maps.watch(&WatchParams::default(), "0").await?);
+    assert!(matches!(events.try_next().await?, Some(WatchEvent::Added(map)) if map.name_any() == "heard"));
+    assert!(ears.heard(Version::HTTP_11, false) && ears.heard(Version::HTTP_11, true), "{ears:?}");
+
+    // As people do. A watch ends with its time.
     let kubectl = control_plane.kubectl().through(through).in_namespace(ns.name());
-    kubectl.ok(["create", "configmap", "heard", "--from-literal=a=1"]).await?;
-    // A watch ends with its time.
-    let seen = kubectl.run(["get", "configmaps", "--watch", "--request-timeout=2s", "--output=name"]).await?;
+    let seen = kubectl.run(["get", "configmaps", "--watch", "--request-timeout=8s", "--output=name"]).await?;
     assert!(seen.stdout.contains("configmap/heard"), "{seen:?}");
     assert!(ears.heard(Version::HTTP_2, false) && ears.heard(Version::HTTP_2, true), "{ears:?}");
     Ok(())
