@@ -29,6 +29,7 @@ mod trial;
 mod weather;
 
 use std::{
+    cmp::Reverse,
     collections::BTreeMap,
     process::ExitCode,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -89,17 +90,19 @@ async fn run(args: &Args) -> Result<()> {
         all.buffer_unordered(args.at_a_time).try_collect::<BTreeMap<_, _>>().await
     })
     .await?;
-    let trials = match given {
+    let mut trials = match given {
         Some(trial) => vec![trial],
         None => chosen(args, &references),
     };
     let mut tally = Tally::default();
-    for (number, trials) in trials.chunks(ROUND).enumerate() {
+    for (number, trials) in trials.chunks_mut(ROUND).enumerate() {
+        // The slow ones first, or all would wait for them in the end.
+        trials.sort_by_key(|trial| Reverse(trial.hangs_for()));
         if number > 0 {
             println!("{} played, no violation, {} s", tally.played, begun.elapsed().as_secs());
         }
         on_a_control_plane(async |control_plane, record| {
-            let all = stream::iter(trials).map(|trial| play(args, control_plane, record, trial, &references));
+            let all = stream::iter(&*trials).map(|trial| play(args, control_plane, record, trial, &references));
             tally.count(all.buffer_unordered(args.at_a_time).collect().await);
             ensure!(tally.violations.is_empty(), "{}", tally.violations.join("\n"));
             Ok(())
@@ -176,7 +179,6 @@ fn chosen(args: &Args, references: &BTreeMap<Workload, Reference>) -> Vec<Trial>
         trials.extend(trial::all(*workload, *calls));
         trials.extend(trial::swarm(*workload, *calls, &mut dice));
     }
-    // The slow ones, side by side, would make a round slow.
     dice.shuffle(&mut trials);
     // They come first, in every sample.
     let once_failed: Vec<Trial> = trial::once_failed().collect();

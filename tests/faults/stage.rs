@@ -24,11 +24,8 @@ use crate::{
     trial::Trial,
 };
 
-/// Nothing moves for so long, where nobody knows yet how it should end: longer than the operator's own pauses.
+/// Nothing moves for so long: longer than the operator's own pauses, such as that after a conflict.
 const QUIET: Duration = Duration::from_millis(2_500);
-
-/// Nothing moves for so long where it looks as it should: what is on its way has come by then.
-const STILL: Duration = Duration::from_secs(1);
 
 /// Back-offs of half a minute may lie before the end.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -158,7 +155,7 @@ impl<'a> Stage<'a> {
     }
 
     async fn comes_to_rest(&mut self) -> Result<()> {
-        self.rests(QUIET, "it comes to rest", |_| Ok(())).await
+        self.rests("it comes to rest", |_| Ok(())).await
     }
 
     async fn looks_like(&mut self, wanted: &Value) -> Result<()> {
@@ -166,7 +163,7 @@ impl<'a> Stage<'a> {
         // Whoever is told of old makes what was wanted then, once more.
         let loosely = plan.is_disturbed() || plan.workload.is_a_race() || weather.deceives();
         let wanted = if loosely { loose(wanted) } else { wanted.clone() };
-        self.rests(STILL, "it looks as it does without faults", |room| {
+        self.rests("it looks as it does without faults", |room| {
             let found = draw(room);
             let found = if loosely { loose(&found) } else { found };
             let different = differences(&wanted, &found);
@@ -179,10 +176,10 @@ impl<'a> Stage<'a> {
         .await
     }
 
-    /// Waits until it is right, and nothing has moved for such a time, and for what the weather hides beside.
-    async fn rests(&mut self, time: Duration, what: &str, right: impl Fn(&Room) -> Result<(), String>) -> Result<()> {
+    /// Waits until it is right, and nothing has moved for long enough, and for what the weather hides beside.
+    async fn rests(&mut self, what: &str, right: impl Fn(&Room) -> Result<(), String>) -> Result<()> {
         let (record, saboteur, name) = (self.record, self.saboteur.clone(), self.namespace.name().to_owned());
-        let enough = time + self.trial.weather.hides_for();
+        let enough = QUIET + self.trial.weather.hides_for();
         self.until(what, |room| {
             if let Some(moving) = rest::moving(room) {
                 return Err(moving);
