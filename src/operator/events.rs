@@ -41,6 +41,9 @@ const REFILL: Duration = Duration::from_secs(10);
 /// An event that comes again within this is counted up instead of written anew.
 const SAME: Duration = Duration::from_secs(360);
 
+/// So many events are remembered twice over, to be counted up should they come again.
+const HALF: usize = 1_024;
+
 /// The API server's limit for a note, in bytes.
 const LONGEST_NOTE: usize = 1_024;
 
@@ -80,7 +83,7 @@ impl Events {
         let queue = Arc::new(Queue { state: Mutex::default(), bell: Notify::new() });
         let events = Self(queue.clone());
         let mut publisher =
-            Publisher { client, identity: identity.to_owned(), known: HashMap::new(), sets: HashMap::new() };
+            Publisher { client, identity: identity.to_owned(), known: Known::default(), sets: HashMap::new() };
         tokio::spawn(async move {
             // The server's words, of which there are as many as verbs and namespaces.
             let mut refused = BTreeSet::new();
@@ -206,8 +209,32 @@ fn together(deed: &Deed, names: &BTreeSet<String>) -> String {
 struct Publisher {
     client: Client,
     identity: String,
-    known: HashMap<Same, Published>,
+    known: Known,
     sets: HashMap<String, Bucket>,
+}
+
+/// Events of late, in two halves: when the newer is full, the older is forgotten. So many sets may have much to tell.
+#[derive(Default)]
+struct Known {
+    newer: HashMap<Same, Published>,
+    older: HashMap<Same, Published>,
+}
+
+impl Known {
+    /// The same event, if it was published not long ago.
+    fn get(&mut self, same: &Same) -> Option<&mut Published> {
+        if let Some(published) = self.older.remove(same) {
+            self.put(same.clone(), published);
+        }
+        self.newer.get_mut(same).filter(|published| published.at.elapsed() < SAME)
+    }
+
+    fn put(&mut self, same: Same, published: Published) {
+        if self.newer.len() >= HALF {
+            self.older = std::mem::take(&mut self.newer);
+        }
+        self.newer.insert(same, published);
+    }
 }
 
 /// What makes two events the same: type, reason, note, and the UID of the set.
@@ -224,7 +251,6 @@ impl Publisher {
     async fn publish(&mut self, mut event: Event) -> kube::Result<()> {
         let about = event.regarding.clone().unwrap_or_default();
         let (namespace, uid) = (about.namespace.unwrap_or_default(), about.uid.unwrap_or_default());
-        self.known.retain(|_, published| published.at.elapsed() < SAME);
         self.sets.retain(|_, bucket| !bucket.is_full());
         // Successes have a pace of their own.
         let may_drown = event.type_.as_deref() == Some("Warning");
@@ -233,7 +259,7 @@ impl Publisher {
         }
         let api = Api::<Event>::namespaced(self.client.clone(), &namespace);
         let same = Same(event.type_.clone(), event.reason.clone(), event.note.clone(), uid);
-        if let Some(published) = self.known.get_mut(&same) {
+        if let Some(published) = self.known.get(&same) {
             published.count = published.count.saturating_add(1);
             published.at = Instant::now();
             let last_observed_time = event.event_time.clone().unwrap_or(MicroTime(Timestamp::now()));
@@ -251,7 +277,7 @@ impl Publisher {
         event.reporting_controller = Some("ordinalset-controller".into());
         event.reporting_instance = Some(self.identity.chars().take(128).collect());
         api.create(&PostParams::default(), &event).await?;
-        self.known.insert(same, Published { name, count: 1, at: Instant::now() });
+        self.known.put(same, Published { name, count: 1, at: Instant::now() });
         Ok(())
     }
 }
@@ -394,6 +420,19 @@ mod tests {
         tell(&events, "u", "quota").await;
         let methods: Vec<_> = published(&server).into_iter().map(|(method, _)| method).collect();
         assert_eq!(methods, ["POST", "PATCH", "POST"]);
+    }
+
+    #[test]
+    fn s_7_6_of_many_events_the_last_are_remembered() {
+        let same = |n: usize| Same(None, None, Some(n.to_string()), "u".into());
+        let published = || Published { name: "e".into(), count: 1, at: Instant::now() };
+        let mut known = Known::default();
+        for n in 0..10 * HALF {
+            known.put(same(n), published());
+            assert!(known.get(&same(0)).is_some(), "what comes again is not forgotten");
+        }
+        assert!(known.get(&same(9 * HALF + 1)).is_some() && known.get(&same(1)).is_none());
+        assert!(known.newer.len() + known.older.len() <= 2 * HALF);
     }
 
     #[test]

@@ -51,7 +51,7 @@ struct Args {
     #[arg(long, default_value_t = 30)]
     rounds: usize,
     /// Rounds before.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 12)]
     warm_up: usize,
     /// Rounds with an operator that is killed.
     #[arg(long, default_value_t = 6)]
