@@ -115,7 +115,7 @@ impl Saboteur {
         self.state().calls
     }
 
-    /// How long there was no call.
+    /// How long there was no call, though there could have been.
     pub fn quiet(&self) -> Duration {
         self.state().called.map_or(Duration::MAX, |at| at.elapsed())
     }
@@ -185,7 +185,7 @@ impl Saboteur {
         }
         let number = state.calls;
         state.calls += 1;
-        state.called = Some(Instant::now());
+        state.called = state.called.max(Some(Instant::now()));
         let fault = match state.answers.take() {
             Some((code, times)) => Some(Fault::Answer { code, times }),
             None => self.trial.plan.faults.get(&number).copied(),
@@ -256,7 +256,9 @@ impl Saboteur {
             }
             Some(Some(Fault::Answer { code, .. })) => {
                 if code == 429 {
-                    self.state().protocol.held(PAUSE);
+                    let mut state = self.state();
+                    state.protocol.held(PAUSE);
+                    state.called = Some(Instant::now() + PAUSE);
                 }
                 answer(code)
             }
