@@ -159,7 +159,9 @@ impl Court {
         let is_status = |call: &Call| matches!(call, Call::Patch { part: Part::Status, .. });
         let mut begun = called.at;
         for earlier in self.calls.iter().rev().take_while(|earlier| !is_status(&earlier.call)) {
-            if begun.saturating_duration_since(earlier.until) > PASS {
+            let held = self.held.filter(|(since, _)| (earlier.at..=begun).contains(since));
+            let longest = PASS + held.map_or(Duration::ZERO, |(_, pause)| pause);
+            if begun.saturating_duration_since(earlier.until) > longest {
                 break;
             }
             begun = begun.min(earlier.at);
@@ -401,6 +403,32 @@ mod tests {
         }
         told.deletes("web-1", "web-1");
         assert!(told.is_judged().contains("N-3"), "it was known to be gone: {}", told.is_judged());
+    }
+
+    #[test]
+    fn what_a_pass_knew_before_a_pause_that_was_asked_for_explains_what_it_does_after_it() {
+        let judged = |pause: Option<Duration>| {
+            let mut told = told().lists(7, 7);
+            told.reads_the_set(None);
+            pause.into_iter().for_each(|pause| told.protocol.held(pause));
+            let mut gone = told.history[3].clone();
+            (gone.object["metadata"]["resourceVersion"], gone.gone) = ("8".into(), true);
+            told.history.push(gone);
+            told.protocol.shown(&asked(0, Method::GET, "pods", &Value::Null), &"8".into());
+            for entry in &mut told.protocol.0 {
+                match entry {
+                    Entry::Listed { at, .. } | Entry::Shown { at, .. } | Entry::Held { at, .. } => *at -= PASS * 2,
+                    Entry::Called(called) => {
+                        (called.at, called.until) = (called.at - PASS * 2, called.until - PASS * 2)
+                    }
+                    _ => {}
+                }
+            }
+            told.deletes("web-1", "web-1");
+            told.is_judged()
+        };
+        assert_eq!(judged(Some(PASS * 2)), "");
+        assert!(judged(None).contains("N-3"), "it was known to be gone: {}", judged(None));
     }
 
     #[test]
