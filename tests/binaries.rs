@@ -27,6 +27,17 @@ pub async fn folder() -> Result<&'static Path> {
     FOLDER.get_or_try_init(|| build("tests/control-plane/build.sh", &[])).await.map(PathBuf::as_path)
 }
 
+/// The folder with what runs on a real node, and CoreDNS.
+pub async fn nodes() -> Result<PathBuf> {
+    build("tests/node/build.sh", &[]).await
+}
+
+/// Where a program of this machine is, if it is there.
+pub fn in_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
 /// What cargo tells the program that it runs about its package. A cargo that this program runs must not hear it: build scripts
 /// would run anew, back and forth.
 pub fn cargo_variables() -> impl Iterator<Item = OsString> {
@@ -42,7 +53,10 @@ pub async fn tool(name: &str) -> Result<PathBuf> {
 /// What a script of the checkout builds: the folder that it prints. Its progress goes to our stderr.
 pub async fn build(script: &str, args: &[&str]) -> Result<PathBuf> {
     let script = repository().join(script);
-    let output = Command::new(&script)
+    let mut command = Command::new(&script);
+    // Some of them run cargo.
+    cargo_variables().for_each(|name| _ = command.env_remove(name));
+    let output = command
         .args(args)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())

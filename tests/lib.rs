@@ -19,12 +19,13 @@
 pub mod audit;
 pub mod binaries;
 pub mod calls;
-mod certs;
+pub mod certs;
 pub mod control_plane;
 pub mod diagnose;
 pub mod doorway;
 pub mod edit;
 mod failure;
+pub mod helm;
 pub mod identity;
 pub mod install;
 pub mod kubectl;

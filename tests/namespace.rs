@@ -27,7 +27,7 @@ use crate::{
 /// kube-controller-manager makes the service account within milliseconds, unless the machine is busy.
 const SERVICE_ACCOUNT: Duration = Duration::from_secs(30);
 
-/// A namespace with clients bound to it. It stays until the control plane goes: deleting it would only cost time.
+/// A namespace with clients bound to it. It stays until its cluster goes, or somebody deletes it.
 #[derive(Clone)]
 pub struct Namespace {
     name: String,
@@ -36,7 +36,8 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    pub(crate) async fn create(client: Client, kubectl: Kubectl, prefix: &str) -> Result<Self> {
+    /// Creates one whose name begins like this, and waits until it takes pods.
+    pub async fn create(client: Client, kubectl: Kubectl, prefix: &str) -> Result<Self> {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
         let name = format!("{prefix}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let object: core::Namespace = serde_json::from_value(json!({"metadata": {"name": name}}))?;

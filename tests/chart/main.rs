@@ -1,6 +1,5 @@
 //! The chart, with the real helm.
 
 mod alerts;
-mod helm;
 mod release;
 mod values;

@@ -6,13 +6,12 @@ use anyhow::{Context, Result};
 use kube::ResourceExt;
 use ordinal_tests::{
     ControlPlane, Identity, Look, Namespace, Operator, OperatorOptions, Options, Outcome, eventually,
+    helm::{CHART, Helm},
     kubectl::Kubectl,
     manifests::{claims, set},
 };
 use serde_json::{Value, json};
 use std::time::Duration;
-
-use crate::helm::{CHART, Helm};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -26,6 +25,10 @@ async fn cluster() -> Result<ControlPlane> {
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ordinal-system", "labels": labels}});
     control_plane.kubectl().apply(&namespace.to_string()).await?;
     Ok(control_plane)
+}
+
+async fn helm(control_plane: &ControlPlane) -> Result<Helm> {
+    Helm::of(&control_plane.kubeconfig(Identity::Admin)).await
 }
 
 /// The operator as a process, with the flags of the release's Deployment and the rights of its ServiceAccount.
@@ -70,7 +73,7 @@ fn refused(control_plane: &ControlPlane) -> Result<Vec<String>> {
 #[tokio::test]
 async fn sets_outlive_upgrades_a_roll_back_and_the_release_itself() -> Outcome {
     let control_plane = cluster().await?;
-    let (helm, kubectl) = (Helm::of(&control_plane).await?, control_plane.kubectl());
+    let (helm, kubectl) = (helm(&control_plane).await?, control_plane.kubectl());
     let said = helm.run(&["install", "ordinal", CHART, NAMESPACE]).await?;
     assert!(said.contains("kubectl rollout status deployment/ordinal"), "{said}");
     // The restricted namespace lets its pods in, and the probes' port is what they say.
@@ -124,7 +127,7 @@ async fn sets_outlive_upgrades_a_roll_back_and_the_release_itself() -> Outcome {
 #[tokio::test]
 async fn with_namespaces_the_releases_roles_are_enough_there_and_nothing_elsewhere() -> Outcome {
     let control_plane = cluster().await?;
-    let helm = Helm::of(&control_plane).await?;
+    let helm = helm(&control_plane).await?;
     let (ours, other) = (control_plane.namespace("ours").await?, control_plane.namespace("other").await?);
     let namespaces = format!("--set=watchNamespaces={{{}}}", ours.name());
     helm.run(&["install", "ordinal", CHART, NAMESPACE, &namespaces]).await?;
@@ -141,7 +144,7 @@ async fn with_namespaces_the_releases_roles_are_enough_there_and_nothing_elsewhe
 #[tokio::test]
 async fn who_may_edit_or_view_workloads_may_so_with_sets() -> Outcome {
     let control_plane = cluster().await?;
-    Helm::of(&control_plane).await?.run(&["install", "ordinal", CHART, NAMESPACE]).await?;
+    helm(&control_plane).await?.run(&["install", "ordinal", CHART, NAMESPACE]).await?;
     let kubectl = control_plane.kubectl();
     for (role, verbs, refused) in
         [("view", &["get", "list"][..], "create"), ("edit", &["get", "create", "delete"], "escalate")]

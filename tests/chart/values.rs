@@ -1,9 +1,10 @@
 //! Every switch, and values that are wrong.
 
-use ordinal_tests::Outcome;
+use ordinal_tests::{
+    Outcome,
+    helm::{CHART, Helm},
+};
 use serde_json::{Value, json};
-
-use crate::helm::{CHART, Helm};
 
 /// The names of the objects of a kind.
 fn names<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a str> {

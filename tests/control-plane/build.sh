@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the control plane that tests and the demo run against: the Go tools pinned in go.mod, or, with KUBERNETES=1.34, those of
-# that folder beside it. About five minutes once, and nothing after. Prints the folder of the binaries on stdout, everything else
-# on stderr.
+# that folder beside it. About five minutes once, and nothing after. `build.sh nodes` builds kubelet and kube-proxy instead, into the
+# same folder. Prints the folder of the binaries on stdout, everything else on stderr.
 set -euo pipefail
 cd "$(dirname "$0")"
 go_build() { "$BASH" ../tools/go-build.sh "control plane" "$@"; }
@@ -28,6 +28,10 @@ programs=(
 	kube-scheduler:k8s.io/kubernetes/cmd/kube-scheduler
 )
 others=(kwok:sigs.k8s.io/kwok/cmd/kwok etcd:go.etcd.io/etcd/server/v3)
+if [[ ${1-} == nodes ]]; then
+	programs=(kubelet:k8s.io/kubernetes/cmd/kubelet kube-proxy:k8s.io/kubernetes/cmd/kube-proxy)
+	others=()
+fi
 
 if [[ -z ${KUBERNETES-} ]]; then
 	go_build "$PWD" "$(flags "$(version_in go.mod)")" "${others[@]}" "${programs[@]}"

@@ -77,7 +77,7 @@ impl Stage {
             bail!("there is no kubeconfig {}", kubeconfig.display());
         }
         let scratch = Scratch::new()?;
-        let program = match in_path("kubectl") {
+        let program = match binaries::in_path("kubectl") {
             Some(program) => program,
             None => binaries::folder().await?.join("kubectl"),
         };
@@ -159,7 +159,7 @@ impl Stage {
         screen.line("");
         screen.line("  The cluster stays up. In another terminal:");
         screen.line(&format!("     export KUBECONFIG={}", self.kubeconfig.display()));
-        if in_path("kubectl").is_none() {
+        if binaries::in_path("kubectl").is_none() {
             let folder = self.kubectl.program().parent().unwrap_or(Path::new("."));
             screen.line(&format!("     export PATH=$PATH:{}", folder.display()));
         }
@@ -185,11 +185,6 @@ impl Stage {
         }
         stopped
     }
-}
-
-fn in_path(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// An argument as a shell takes it.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds Go programs that are pinned in a go.mod. They land in a cache outside the checkout, keyed by go.mod, go.sum and the
-# flags, so that this takes minutes once and nothing after. Prints the folder of the binaries on stdout, everything else on stderr.
+# Builds Go programs that are pinned in a go.mod. They land in a cache outside the checkout, keyed by go.mod, go.sum, the sources
+# beside them and the flags, so that this takes minutes once and nothing after. Prints the folder of the binaries on stdout,
+# everything else on stderr.
 #
 #   go-build.sh WHAT FOLDER LDFLAGS PROGRAM:PACKAGE…
 #
@@ -18,7 +19,7 @@ if ! command -v go >/dev/null; then
 fi
 export CGO_ENABLED=0
 
-key=$( (cat go.mod go.sum; echo "$ldflags $(go env GOOS GOARCH)") | sha256sum | cut -c1-16)
+key=$( (cat go.mod go.sum; find . -name '*.go' | sort | xargs --no-run-if-empty cat; echo "$ldflags $(go env GOOS GOARCH)") | sha256sum | cut -c1-16)
 cache="${ORDINAL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ordinal}/${what// /-}/$key"
 mkdir -p "$cache"
 

@@ -1,15 +1,13 @@
 //! helm, as a user has it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use ordinal_tests::{
-    ControlPlane, Identity,
-    binaries::{repository, tool},
-};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
+
+use crate::binaries::{repository, tool};
 
 /// helm with a home of its own and, if it is to meet one, a cluster.
 pub struct Helm {
@@ -24,15 +22,12 @@ impl Helm {
         Ok(Self { program: tool("helm").await?, home: TempDir::new()?, kubeconfig: None })
     }
 
-    /// One of a cluster's administrator.
-    pub async fn of(control_plane: &ControlPlane) -> Result<Self> {
-        Ok(Self { kubeconfig: Some(control_plane.kubeconfig(Identity::Admin)), ..Self::alone().await? })
+    /// One that meets a cluster.
+    pub async fn of(kubeconfig: &Path) -> Result<Self> {
+        Ok(Self { kubeconfig: Some(kubeconfig.to_owned()), ..Self::alone().await? })
     }
 
-    /// What it prints.
-    ///
-    /// # Errors
-    /// What it says when it fails.
+    /// What it prints; an error with its own words when it fails.
     pub async fn run(&self, args: &[&str]) -> Result<String> {
         let mut command = Command::new(&self.program);
         command.args(args).current_dir(repository()).kill_on_drop(true);
