@@ -4,15 +4,18 @@ CARGO := cargo
 CRD := crds/ordinalsets.yaml
 CHART := $(CARGO) run --quiet --locked --package ordinal-tests --bin chart
 CRDGEN := $(CARGO) run --quiet --locked --package ordinal-api --features schema --bin crdgen
+E2E := $(CARGO) run --quiet --locked --package ordinal-tests --bin e2e --
+# Only what stands on the command line: a forgotten KUBECONFIG must not turn tests into a change of production.
+GIVEN := $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig $(KUBECONFIG))
 
-.PHONY: help demo test unit exhaustive vectors live live-one parity campaign fuzz faults faults-sample mutants soak fuzz-input bench bench-plan bench-readme idle-memory lint crds chart chart-test upgrade-test build image control-plane clean
+.PHONY: help demo test unit exhaustive vectors live live-one parity campaign fuzz faults faults-sample mutants soak fuzz-input bench bench-plan bench-readme idle-memory lint crds chart chart-test upgrade-test build image kubia-image e2e e2e-can e2e-deps e2e-clean e2e-kind e2e-minikube control-plane clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 demo: control-plane ## Tour of a living set; KUBECONFIG=… on the command line takes that cluster instead of its own
 	@$(CARGO) build --locked --package ordinal --package ordinal-tests --bins
-	@$(CARGO) run --quiet --locked --package ordinal-tests --bin demo --$(if $(filter command line,$(origin KUBECONFIG)), --kubeconfig $(KUBECONFIG))
+	@$(CARGO) run --quiet --locked --package ordinal-tests --bin demo -- $(GIVEN)
 
 # The built-in controller of an older Kubernetes has other rules than those that we are compared with.
 test: unit vectors live faults-sample chart-test $(if $(KUBERNETES),,parity campaign) ## All tests; make exhaustive takes a minute more; KUBERNETES=1.34: against the oldest release
@@ -107,7 +110,29 @@ build: ## The operator, as it is released
 	@echo "built $(or $(CARGO_TARGET_DIR),target)/release/ordinal"
 
 image: ## The operator's image, by docker, podman or buildah; NAME=… and ARCH=amd64|arm64 if not this machine's
-	@deploy/image.sh $(or $(NAME),"") $(ARCH)
+	@deploy/image.sh ordinal $(or $(NAME),"") $(ARCH)
+
+kubia-image: ## The image of examples/kubia, likewise
+	@deploy/image.sh kubia $(or $(NAME),"") $(ARCH)
+
+e2e: control-plane ## Stories on real nodes, as root on Linux; KUBECONFIG=… on the command line takes that cluster; ARGS="--only etcd" for a part
+	@$(E2E) run $(GIVEN) $(ARGS)
+
+# Says in sentences why not, or nothing.
+e2e-can:
+	@$(E2E) missing
+
+e2e-deps: ## Install what make e2e needs from the system, with apt-get
+	@packages=$$($(E2E) packages) && tests/e2e/deps.sh $$packages
+
+e2e-clean: ## Remove what an interrupted make e2e has left, here or in the cluster of KUBECONFIG=…
+	@$(E2E) clean $(GIVEN)
+
+e2e-kind: ## The stories in a cluster that kind makes for it
+	@tests/e2e/borrowed.sh kind $(ARGS)
+
+e2e-minikube: ## The stories in a cluster that minikube makes for it
+	@tests/e2e/borrowed.sh minikube $(ARGS)
 
 control-plane: ## Build etcd, kube-apiserver and the others into a cache, once
 	@tests/control-plane/build.sh >/dev/null

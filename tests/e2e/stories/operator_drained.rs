@@ -1,0 +1,39 @@
+//! The node of the operator that leads is drained. Its disruption budget keeps the other one, to which the Lease is
+//! handed over at once.
+
+use anyhow::{Result, ensure};
+use kube::ResourceExt;
+use ordinal_tests::Witness;
+use serde_json::json;
+
+use crate::{
+    place::Need,
+    scene::{Scene, node_of},
+};
+
+use super::Story;
+
+pub const STORY: Story = Story {
+    name: "operator-drained",
+    tells: "the leading operator's node is drained: the other one takes over, and no pod is touched",
+    needs: &[Need::Nodes(2)],
+    play: |scene| Box::pin(play(scene)),
+};
+
+async fn play(scene: &Scene) -> Result<()> {
+    scene.kubia(&[("replicas", json!(1))]).await?;
+    scene.at_rest("kubia", 1).await?;
+    let (release, witness) = (scene.place().release(), Witness::of(scene));
+    let leader = release.leader("").await?;
+
+    let operators = "--pod-selector=app.kubernetes.io/name=ordinal";
+    scene.kubectl().ok(["drain", node_of(&leader)?, operators, "--timeout=120s"]).await?;
+    release.leader(&leader.name_any()).await?;
+    scene.scale("kubia", 2).await?;
+    scene.at_rest("kubia", 2).await?;
+
+    release.rolled_out().await?;
+    let lives = witness.lives();
+    ensure!(lives.values().all(|count| *count == 1), "a pod was replaced: {lives:?}");
+    Ok(())
+}

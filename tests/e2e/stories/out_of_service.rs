@@ -1,0 +1,47 @@
+//! A person tells the cluster that a node is certainly off, by the taint out-of-service. Then its pods are deleted by
+//! force, by Kubernetes itself, and the set makes them anew on other nodes.
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+
+use crate::{
+    place::{Need, OUT_OF_SERVICE},
+    scene::{LATER, Scene, node_of},
+};
+use kube::ResourceExt;
+use ordinal_tests::{Look, namespace::is_ready};
+
+use super::{Story, lost};
+
+pub const STORY: Story = Story {
+    name: "out-of-service",
+    tells: "with the taint out-of-service a lost node's pods come back elsewhere without anybody's force",
+    needs: &[Need::OwnNodes],
+    play: |scene| Box::pin(play(scene)),
+};
+
+async fn play(scene: &Scene) -> Result<()> {
+    scene.kubia(&[("replicas", json!(2))]).await?;
+    scene.at_rest("kubia", 2).await?;
+    scene.tell("kubia-1", "not to be lost").await?;
+    let before = scene.pod("kubia-1").await?;
+    let node = scene.place().own_nodes()?.node(node_of(&before)?)?;
+    node.power_off()?;
+    lost::is_told(scene, "kubia-1").await?;
+
+    let taint = format!("{OUT_OF_SERVICE}=nodeshutdown:NoExecute");
+    scene.kubectl().ok(["taint", "node", &node.name(), &taint]).await?;
+    // The collector of pods looks every 20 s.
+    scene
+        .eventually(LATER, "kubia-1 is ready on another node", async || {
+            let Some(pod) = scene.pods().get_opt("kubia-1").await? else {
+                return Ok(Look::NotYet("there is none".to_owned()));
+            };
+            let there = pod.uid() != before.uid() && is_ready(&pod);
+            Ok(Look::when(there, || ordinal_tests::namespace::describe(&pod)))
+        })
+        .await?;
+    ensure!(node_of(&scene.pod("kubia-1").await?)? != node.name(), "kubia-1 is on the node that is off");
+    ensure!(scene.ask("kubia-1", "/data").await? == "not to be lost", "kubia-1 has lost its data");
+    scene.no_volume_had_two_writers(&["kubia-0", "kubia-1"]).await
+}
