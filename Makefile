@@ -115,7 +115,7 @@ image: ## The operator's image, by docker, podman or buildah; NAME=… and ARCH=
 kubia-image: ## The image of examples/kubia, likewise
 	@deploy/image.sh kubia $(or $(NAME),"") $(ARCH)
 
-e2e: control-plane ## Stories on real nodes, as root on Linux; KUBECONFIG=… on the command line takes that cluster; ARGS="--only etcd" for a part
+e2e: ## Stories on real nodes, as root on Linux; KUBECONFIG=… on the command line takes that cluster; ARGS="--only etcd" for a part
 	@$(E2E) run $(GIVEN) $(ARGS)
 
 # Says in sentences why not, or nothing.

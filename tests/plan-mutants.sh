@@ -10,6 +10,8 @@ unset CARGO_TARGET_DIR
 if ! command -v cargo-mutants >/dev/null; then
 	cargo install --quiet --locked --root "$cache" cargo-mutants@27.1.0
 fi
+# A loop that a change has made endless may grow as well, and take the whole machine with it.
+ulimit -v 8000000
 mutants() {
 	cargo mutants --package ordinal-plan --jobs "${JOBS:-2}" --output "$cache" "$@"
 }

@@ -51,7 +51,7 @@ use store::Store;
 const LARGEST: usize = 1 << 20;
 
 /// From the request to stop until new connections are refused: endpoints need that long to forget a pod.
-const FAREWELL: Duration = Duration::from_secs(3);
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// What is under way then has so long.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -13,12 +13,15 @@ use crate::{
     release::Release,
 };
 
-/// The label of all namespaces and volumes that the stories make.
+/// The label of all namespaces and volumes that the stories make, and of nodes that they treat.
 pub const MADE_HERE: &str = "test.ordinal.dev/e2e";
 
 /// The taint by which a story evicts pods, and the one by which a person tells that a node is certainly off.
 pub const EVICT: &str = "test.ordinal.dev/evict";
 pub const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
+
+/// The folder of volumes that stories make by hand, on whatever node they are used.
+pub const VOLUMES: &str = "/var/ordinal-e2e/volumes";
 
 /// What images are called where the stories bring them: see images.sh.
 const BROUGHT: &str = "ordinal.test";
@@ -86,11 +89,9 @@ impl Place {
         let nodes = Api::<Node>::all(client.clone()).list(&ListParams::default()).await;
         let nodes = nodes.context("the cluster does not answer")?.items;
         let takes_pods = |node: &Node| {
+            // A cordon is a taint, too.
             let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
-            // Those of Kubernetes itself tell of what passes, such as a node that has just begun.
-            taints
-                .iter()
-                .all(|taint| taint.effect == "PreferNoSchedule" || taint.key.starts_with("node.kubernetes.io/"))
+            taints.iter().all(|taint| taint.effect == "PreferNoSchedule")
         };
         let nodes = nodes.iter().filter(|node| takes_pods(node)).map(ResourceExt::name_any).collect();
         let kubectl = Kubectl::new(kubectl, kubeconfig.clone(), scratch.path());
@@ -151,17 +152,17 @@ impl Place {
 
     /// Whatever a story has done to nodes is undone, and both operators work again.
     pub async fn mend(&self) -> Result<()> {
+        mend_nodes(&self.kubectl).await?;
         if let Some(own) = &self.own {
             own.mend().await?;
         }
-        for node in &self.nodes {
-            self.kubectl.ok(["uncordon", node]).await?;
-            for taint in [EVICT, OUT_OF_SERVICE] {
-                // kubectl takes it for a failure that there is none.
-                self.kubectl.run(["taint", "node", node, &format!("{taint}-")]).await?;
-            }
-        }
         self.release.rolled_out().await
+    }
+
+    /// Cordons, drains or taints a node by kubectl, in a way that is undone after the story.
+    pub async fn treat_node(&self, node: &str, order: &[&str], args: &[&str]) -> Result<()> {
+        self.kubectl.ok(["label", "node", node, &format!("{MADE_HERE}=treated"), "--overwrite"]).await?;
+        self.kubectl.ok([order, &[node], args].concat()).await.map(drop)
     }
 
     /// Takes away what was brought to a cluster that stays; our own goes as a whole.
@@ -174,6 +175,22 @@ impl Place {
     }
 }
 
+/// Nodes that stories have treated take pods again. Whatever others have done to theirs stays.
+async fn mend_nodes(kubectl: &Kubectl) -> Result<()> {
+    let nodes = kubectl.ok(["get", "nodes", &format!("--selector={MADE_HERE}=treated"), "-o", "name"]).await?;
+    for node in nodes.lines().filter_map(|node| node.strip_prefix("node/")) {
+        kubectl.ok(["uncordon", node]).await?;
+        for taint in [EVICT, OUT_OF_SERVICE] {
+            let output = kubectl.run(["taint", "node", node, &format!("{taint}-")]).await?;
+            // kubectl takes it for a failure that there is none.
+            let done = output.code == 0 || output.stderr.contains("not found");
+            ensure!(done, "the taint {taint} of {node} is not taken away: {}", output.stderr);
+        }
+        kubectl.ok(["label", "node", node, &format!("{MADE_HERE}-")]).await?;
+    }
+    Ok(())
+}
+
 /// Removes what an interrupted run has left in a given cluster.
 pub async fn clean(kubeconfig: &Path) -> Result<()> {
     if !kubeconfig.is_file() {
@@ -181,6 +198,7 @@ pub async fn clean(kubeconfig: &Path) -> Result<()> {
     }
     let scratch = Scratch::new()?;
     let kubectl = Kubectl::new(kubectl().await?, kubeconfig.to_owned(), scratch.path());
+    mend_nodes(&kubectl).await?;
     for kinds in ["namespace", "persistentvolume"] {
         let scenes = format!("--selector={MADE_HERE}=scene");
         kubectl.ok(["delete", kinds, &scenes, "--timeout=180s"]).await?;

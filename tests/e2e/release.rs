@@ -3,8 +3,11 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
-use k8s_openapi::api::core::v1::Pod;
-use kube::{Api, Client, api::ListParams};
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::{
+    Api, Client,
+    api::{ListParams, PostParams},
+};
 use ordinal_tests::{
     Kubectl, Look,
     control_plane::client_of,
@@ -15,7 +18,8 @@ use serde_json::json;
 
 use crate::place::MADE_HERE;
 
-const NAMESPACE: &str = "ordinal-system";
+/// Not the usual one: that may be somebody's.
+const NAMESPACE: &str = "ordinal-e2e";
 const CRD: &str = "ordinalsets.apps.ordinal.dev";
 
 /// A Lease that is not renewed is taken over after its 15 s.
@@ -40,12 +44,13 @@ impl Release {
         let there = kubectl.ok(["get", "crd", CRD, "--ignore-not-found", "-o", "name"]).await?;
         ensure!(
             there.is_empty(),
-            "this cluster has Ordinal already, and the stories bring their own: make e2e-clean removes an earlier run's"
+            "this cluster has Ordinal already, and the stories bring their own; if it is an earlier run's, make e2e-clean removes it"
         );
         let labels = json!({MADE_HERE: "operator", "pod-security.kubernetes.io/enforce": "restricted"});
-        let namespace =
-            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}});
-        kubectl.apply(&namespace.to_string()).await?;
+        let namespace = json!({"metadata": {"name": NAMESPACE, "labels": labels}});
+        let namespace: Namespace = serde_json::from_value(namespace)?;
+        let namespaces: Api<Namespace> = Api::all(release.client.clone());
+        namespaces.create(&PostParams::default(), &namespace).await.context("cannot make the operator's namespace")?;
         // Without keep, the kind goes with the release: nothing of this shall stay.
         let values = format!("--set=image.repository={images}/ordinal,crds.keep=false");
         let installed = match release.helm(&["install", "ordinal", CHART, &values, "--set-string=image.tag=1"]).await {
@@ -56,8 +61,8 @@ impl Release {
             Ok(()) => Ok(release),
             Err(error) => {
                 let told = release.kubectl.run(["describe", "pods"]).await?.stdout;
-                release.uninstall().await?;
-                Err(error.context(format!("the operator does not start:\n{told}")))
+                let left = release.uninstall().await.err().map(|left| format!("\nand it does not go: {left:#}"));
+                Err(error.context(format!("the operator does not start:\n{told}{}", left.unwrap_or_default())))
             }
         }
     }
@@ -73,11 +78,15 @@ impl Release {
         self.kubectl.ok(["rollout", "status", "deployment/ordinal", "--timeout=120s"]).await.map(drop)
     }
 
-    /// Removes it with its namespace and the kind.
+    /// Removes it with its namespace and the kind, if the namespace is ours.
     pub async fn uninstall(&self) -> Result<()> {
-        self.helm(&["uninstall", "ordinal", "--ignore-not-found", "--wait"]).await?;
         let made_here = format!("--selector={MADE_HERE}=operator");
-        self.kubectl.ok(["delete", "namespace", &made_here, "--timeout=180s"]).await.map(drop)
+        let ours = self.kubectl.ok(["get", "namespaces", &made_here, "-o", "name"]).await?;
+        if ours.trim() != format!("namespace/{NAMESPACE}") {
+            return Ok(());
+        }
+        self.helm(&["uninstall", "ordinal", "--ignore-not-found", "--wait"]).await?;
+        self.kubectl.ok(["delete", "namespace", NAMESPACE, "--timeout=180s"]).await.map(drop)
     }
 
     /// The pod that holds the Lease, other than one that did.

@@ -10,7 +10,9 @@ mod requirements;
 mod tunables;
 
 use std::{
+    fs::DirBuilder,
     net::{Ipv4Addr, TcpListener},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -25,8 +27,9 @@ pub use node::Node;
 use plane::Plane;
 pub use requirements::{missing, packages};
 
-/// Where all of it is. One cluster at a time: bridge and addresses are the machine's.
-pub const WORK: &str = "/var/tmp/ordinal-e2e";
+/// Where all of it is, keys too, so nobody else may put anything there before us. One cluster at a time: bridge and addresses are
+/// the machine's.
+pub const WORK: &str = "/var/ordinal-e2e";
 
 /// The bridge that joins the nodes, and the machine's address on it: that of the API server and the DNS server.
 const BRIDGE: &str = "ordinal0";
@@ -60,7 +63,7 @@ impl OwnCluster {
     }
 
     async fn build(&mut self, nodes: usize) -> Result<()> {
-        std::fs::create_dir_all(WORK).with_context(|| format!("cannot make {WORK}"))?;
+        DirBuilder::new().mode(0o700).create(WORK).with_context(|| format!("cannot make {WORK}"))?;
         tunables::remember()?;
         node::make_bridge()?;
         self.plane.start(nodes, self.logs.path()).await?;
@@ -101,8 +104,10 @@ impl OwnCluster {
         let nodes: Api<NodeObject> = Api::all(client);
         eventually(START, "all nodes are ready", async || {
             let listed = nodes.list(&ListParams::default()).await?;
-            let ready: Vec<String> =
-                listed.items.iter().filter(|node| is_ready(node)).map(ResourceExt::name_any).collect();
+            // The taint that a node begins with is taken away a little later.
+            let tainted = |node: &NodeObject| node.spec.as_ref().is_some_and(|spec| spec.taints.is_some());
+            let fit = listed.items.iter().filter(|node| is_ready(node) && !tainted(node));
+            let ready: Vec<String> = fit.map(ResourceExt::name_any).collect();
             Ok(Look::when(ready.len() == self.nodes.len(), || format!("ready: {ready:?}")))
         })
         .await

@@ -143,7 +143,7 @@ impl Plane {
     async fn start_api_server(&mut self, logs: &Path) -> Result<()> {
         let args = flags([
             ("etcd-servers", format!("http://127.0.0.1:{ETCD}").into()),
-            ("bind-address", "0.0.0.0".into()),
+            ("bind-address", HOST.into()),
             ("advertise-address", HOST.into()),
             ("secure-port", PORT.to_string().into()),
             ("cert-dir", Path::new(WORK).join("certs").into()),

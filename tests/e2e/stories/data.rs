@@ -33,7 +33,7 @@ async fn play(scene: &Scene) -> Result<()> {
     // Only volumes that are everywhere the same let their pods go.
     if scene.place().has_shared_disk() && scene.place().lacks(crate::place::Need::Nodes(2)).is_none() {
         let before = scene.pod("kubia-0").await?;
-        scene.kubectl().ok(["cordon", node_of(&before)?]).await?;
+        scene.place().treat_node(node_of(&before)?, &["cordon"], &[]).await?;
         scene.delete_pod("kubia-0").await?;
         let after = scene.replaced(&before).await?;
         ensure!(node_of(&after)? != node_of(&before)?, "kubia-0 is on a node that takes no pods");

@@ -36,7 +36,7 @@ async fn play(scene: &Scene) -> Result<()> {
     let customer = Customer::of(scene).await?;
 
     // The set's pods alone: the customer may be on this node too, and nobody would make it again.
-    scene.kubectl().ok(["drain", node, "--pod-selector=app=kubia", "--timeout=120s"]).await?;
+    scene.place().treat_node(node, &["drain"], &["--pod-selector=app=kubia", "--timeout=120s"]).await?;
     let after = scene.replaced(&before).await?;
     ensure!(node_of(&after)? != node, "kubia-2 is on {node} again");
     scene.at_rest("kubia", 3).await?;

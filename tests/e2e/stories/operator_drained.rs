@@ -27,7 +27,7 @@ async fn play(scene: &Scene) -> Result<()> {
     let leader = release.leader("").await?;
 
     let operators = "--pod-selector=app.kubernetes.io/name=ordinal";
-    scene.kubectl().ok(["drain", node_of(&leader)?, operators, "--timeout=120s"]).await?;
+    scene.place().treat_node(node_of(&leader)?, &["drain"], &[operators, "--timeout=120s"]).await?;
     release.leader(&leader.name_any()).await?;
     scene.scale("kubia", 2).await?;
     scene.at_rest("kubia", 2).await?;

@@ -30,7 +30,7 @@ async fn play(scene: &Scene) -> Result<()> {
     lost::is_told(scene, "kubia-1").await?;
 
     let taint = format!("{OUT_OF_SERVICE}=nodeshutdown:NoExecute");
-    scene.kubectl().ok(["taint", "node", &node.name(), &taint]).await?;
+    scene.place().treat_node(&node.name(), &["taint", "node"], &[&taint]).await?;
     // The collector of pods looks every 20 s.
     scene
         .eventually(LATER, "kubia-1 is ready on another node", async || {

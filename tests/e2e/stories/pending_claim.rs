@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 
 use crate::{
-    place::{MADE_HERE, Need},
+    place::{MADE_HERE, Need, VOLUMES},
     scene::Scene,
 };
 
@@ -34,7 +34,7 @@ async fn play(scene: &Scene) -> Result<()> {
         "metadata": {"name": scene.name(), "labels": {MADE_HERE: "scene"}},
         "spec": {
             "capacity": {"storage": "1Mi"}, "accessModes": ["ReadWriteOnce"], "claimRef": claim,
-            "hostPath": {"path": format!("/var/tmp/ordinal-e2e/volumes/{}", scene.name()), "type": "DirectoryOrCreate"},
+            "hostPath": {"path": format!("{VOLUMES}/{}", scene.name()), "type": "DirectoryOrCreate"},
         },
     });
     scene.kubectl().apply(&volume.to_string()).await?;

@@ -11,7 +11,7 @@ use ordinal_tests::Look;
 use serde_json::{Value, json};
 
 use crate::{
-    place::{MADE_HERE, Need},
+    place::{MADE_HERE, Need, VOLUMES},
     scene::{LATER, SOON, Scene},
 };
 
@@ -72,7 +72,7 @@ async fn volume(scene: &Scene, policy: &str) -> Result<String> {
         "spec": {
             "capacity": {"storage": "1Mi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": class,
             "persistentVolumeReclaimPolicy": policy,
-            "hostPath": {"path": format!("/var/tmp/ordinal-e2e/volumes/{class}"), "type": "DirectoryOrCreate"},
+            "hostPath": {"path": format!("{VOLUMES}/{class}"), "type": "DirectoryOrCreate"},
         },
     });
     scene.kubectl().apply(&object.to_string()).await?;

@@ -24,7 +24,7 @@ async fn play(scene: &Scene) -> Result<()> {
     let before = scene.pod("kubia-0").await?;
     let node = node_of(&before)?;
 
-    scene.kubectl().ok(["taint", "node", node, &format!("{EVICT}=now:NoExecute")]).await?;
+    scene.place().treat_node(node, &["taint", "node"], &[&format!("{EVICT}=now:NoExecute")]).await?;
     let after = scene.replaced(&before).await?;
     ensure!(node_of(&after)? != node, "kubia-0 is on {node} again");
     scene.at_rest("kubia", 2).await?;
