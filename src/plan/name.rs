@@ -120,4 +120,9 @@ mod tests {
         assert_eq!(revision("web", "abc"), "web-abc");
         assert_eq!(revision(&"x".repeat(300), "abc").len(), 223 + 4);
     }
+
+    #[test]
+    fn s_3_3_a_name_that_nobody_should_have_let_in_is_cut_between_its_letters() {
+        assert_eq!(revision(&"é".repeat(300), "abc"), format!("{}-abc", "é".repeat(111)));
+    }
 }

@@ -112,6 +112,32 @@ mod tests {
     }
 
     #[test]
+    fn o_13_every_suffix_counts() {
+        for (written, form) in [
+            ("5n", "0.000000005"),
+            ("5u", "0.000005"),
+            ("5m", "0.005"),
+            ("5k", "5000"),
+            ("5M", "5000000"),
+            ("5G", "5000000000"),
+            ("5T", "5000000000000"),
+            ("5P", "5000000000000000"),
+            ("5E", "5000000000000000000"),
+            ("5Ki", "5120"),
+            ("5Mi", "5242880"),
+            ("5Gi", "5368709120"),
+            ("5Ti", "5497558138880"),
+            ("5Pi", "5629499534213120"),
+            ("5Ei", "5764607523034234880"),
+            ("5e2", "500"),
+            ("5e-2", "0.05"),
+            ("-5.5", "-5.5"),
+        ] {
+            assert_eq!(canonical(&json!(written)).as_deref(), Some(form), "{written}");
+        }
+    }
+
+    #[test]
     fn o_13_what_is_no_quantity_stays_as_written() {
         for written in [json!("abc"), json!(""), json!("1e99"), json!("1Qi"), json!("1.2.3"), json!({}), json!("1n1")] {
             assert_eq!(canonical(&written), None, "{written}");

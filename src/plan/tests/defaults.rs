@@ -269,6 +269,10 @@ fn o_13_numbers_are_compared_by_value() {
     let user = |n: Value| pod(json!({"securityContext": {"runAsUser": n}}));
     equal(&user(json!(8080)), &user(json!(8080.0)));
     unequal(&user(json!(8080)), &user(json!(8081)));
+    unequal(&user(json!(8080)), &user(json!(8080.5)));
+    unequal(&user(json!(i64::MAX)), &user(json!(i64::MAX - 1)));
+    unequal(&user(json!(9007199254740992i64)), &user(json!(9007199254740993i64)));
+    unequal(&user(json!(i64::MAX)), &user(json!(1e300)));
 }
 
 #[test]
