@@ -95,7 +95,7 @@ fn available_pods_go_within_the_budget(s: &Snapshot, plan: &Plan) -> Vec<String>
     let going: Vec<&str> = plan
         .actions()
         .filter_map(|a| match a {
-            Action::DeletePod { name, why, .. } if *why != Why::Condemned => Some(name.as_str()),
+            Action::DeletePod { name, .. } => Some(name.as_str()),
             _ => None,
         })
         .filter(|name| pod(s, name).is_some_and(|p| available(p) && in_range(p) && !p.has_ended()))

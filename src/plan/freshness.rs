@@ -150,6 +150,60 @@ mod tests {
     }
 
     #[test]
+    fn s_8_6_a_cache_is_synced_once_a_first_list_is_complete() {
+        let horizon = Horizon::default();
+        assert!(!horizon.is_synced());
+        horizon.list_begins();
+        assert!(!horizon.is_synced());
+        horizon.list_ends();
+        assert!(horizon.is_synced());
+        horizon.list_begins();
+        assert!(horizon.is_synced(), "what was there stays while another is under way");
+    }
+
+    #[test]
+    fn s_8_6_a_lists_newest_object_is_seen_with_its_end() {
+        let horizon = Horizon::default();
+        let mark = horizon.mark("12");
+        horizon.lists(Some("12"));
+        assert!(!horizon.has(&mark));
+        horizon.list_ends();
+        assert!(horizon.has(&mark));
+    }
+
+    /// The cache that lacks a write, when the one of pods has seen version 12 and has this pod.
+    fn unseen(writes: Writes, pod: Option<Pod>) -> Option<Kind> {
+        let (pods, others) = (Horizon::default(), Horizon::default());
+        pods.saw(Some("12"));
+        let pod = pod.map(Arc::new);
+        writes.unseen(|kind| if kind == Kind::Pod { &pods } else { &others }, |_| pod.clone())
+    }
+
+    #[test]
+    fn s_8_6_the_cache_that_lacks_a_write_is_named() {
+        let wrote = |kind, version| Writes { marks: vec![(kind, Horizon::default().mark(version))], deleted: vec![] };
+        assert_eq!(unseen(Writes::default(), None), None);
+        assert_eq!(unseen(wrote(Kind::Pod, "12"), None), None);
+        assert_eq!(unseen(wrote(Kind::Pod, "13"), None), Some(Kind::Pod));
+        assert_eq!(unseen(wrote(Kind::Claim, "12"), None), Some(Kind::Claim));
+    }
+
+    #[test]
+    fn o_5_a_deletion_is_unseen_while_that_very_pod_is_there_and_not_going() {
+        let pod = |uid: &str, going: bool| {
+            let time = going.then_some("2026-01-01T00:00:00Z");
+            let object = serde_json::json!({"metadata": {"name": "web-0", "uid": uid, "deletionTimestamp": time}});
+            let pod: ordinal_api::lite::Pod = serde_json::from_value(object).expect("a pod");
+            Some(Pod::from(pod))
+        };
+        let deleted = || Writes { marks: vec![], deleted: vec![("web-0".into(), "a".into())] };
+        assert_eq!(unseen(deleted(), pod("a", false)), Some(Kind::Pod));
+        assert_eq!(unseen(deleted(), pod("a", true)), None);
+        assert_eq!(unseen(deleted(), pod("b", false)), None);
+        assert_eq!(unseen(deleted(), None), None);
+    }
+
+    #[test]
     fn s_8_6_incomparable_versions_never_block() {
         let horizon = Horizon::default();
         assert!(horizon.has(&horizon.mark("")) && horizon.has(&horizon.mark("abc")));

@@ -314,6 +314,9 @@ fn s_5_6_a_conflicting_controller_is_told_whenever_owners_are_seen_to_changed_or
         .with(pod(0).pending())
         .with(claim(0).owner(owner("boss", 0)));
     assert_eq!(pending.plan().conflicting_claims, ["data-web-0"]);
+    assert!(pending.clone().retention("Retain", "Retain").plan().conflicting_claims.is_empty(), "nothing is ignored");
+    let fine = set(1).claims(&["data"]).retention("Delete", "Retain").with(pod(0).pending()).with(claim(0));
+    assert!(fine.plan().conflicting_claims.is_empty());
     let running =
         set(1).claims(&["data"]).retention("Delete", "Retain").with(pod(0)).with(claim(0).owner(owner("boss", 0)));
     assert!(running.plan().conflicting_claims.is_empty(), "a settled pod's repair does not run, so nothing is told");

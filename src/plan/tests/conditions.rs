@@ -471,6 +471,7 @@ fn o_7_failures_are_counted_per_slot_and_once_per_pod() {
     let world = world.with([pod(0).failed().age(5).uid("next"), pod(1).failed().age(5)]).spec("replicas", 2).parallel();
     let slots = world.plan().memory.failures.slots;
     assert_eq!((slots[&0].count, slots[&1].count), (4, 1));
+    assert_eq!(world.plan().memory.failures.revision, "web-new", "for which they are counted");
 }
 
 #[test]

@@ -193,6 +193,22 @@ fn n_7_the_checker_sees_too_many_available_pods_go() {
 }
 
 #[test]
+fn n_7_the_checker_lets_a_pod_go_that_is_not_available() {
+    let world = set(3).was("old").with(pods_at("old", 0..2)).with(pod(2).at("old").unready());
+    assert_eq!(found(&world, StageKind::Update, vec![delete(2, Why::Outdated)]), NOTHING);
+}
+
+#[test]
+fn n_2_a_violation_is_told_by_its_rule_and_names() {
+    let world = set(1).with(pod(0));
+    let mut plan: Plan = world.plan();
+    let steps = vec![Step(vec![create(0)])];
+    plan.stages.push(Stage { kind: StageKind::Slots, pace: ordinal_plan::action::Pace::OneByOne, steps });
+    let told: Vec<_> = check(&world.snapshot(), &plan).iter().map(ToString::to_string).collect();
+    assert!(told.len() == 1 && told[0].starts_with("N-2: ") && told[0].contains("web-0"), "{told:?}");
+}
+
+#[test]
 fn n_8_the_checker_sees_work_on_a_set_being_deleted() {
     let world = set(1).deleting().with(pods(0..2));
     assert_eq!(found(&world, StageKind::Condemned, vec![delete(1, Why::Condemned)]), ["N-8"]);
