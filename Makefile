@@ -5,7 +5,7 @@ CRD := crds/ordinalsets.yaml
 CHART := $(CARGO) run --quiet --locked --package ordinal-tests --bin chart
 CRDGEN := $(CARGO) run --quiet --locked --package ordinal-api --features schema --bin crdgen
 E2E := $(CARGO) run --quiet --locked --package ordinal-tests --bin e2e --
-# Only what stands on the command line: a forgotten KUBECONFIG must not turn tests into a change of production.
+# Only what stands on the command line: a forgotten KUBECONFIG must not turn a tour into a change of production.
 GIVEN := $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig $(KUBECONFIG))
 
 .PHONY: help demo test unit exhaustive vectors live live-one parity campaign fuzz faults faults-sample mutants soak fuzz-input bench bench-plan bench-readme idle-memory lint crds chart chart-test upgrade-test build image kubia-image e2e e2e-can e2e-deps e2e-clean e2e-kind e2e-minikube control-plane clean
@@ -60,7 +60,7 @@ fuzz: control-plane ## The same by chance; SEED=… STEPS=… (5000), and WALK=�
 	@$(CARGO) build --quiet --locked --package ordinal --bin ordinal
 	@$(CARGO) run --quiet --locked --package ordinal-tests --bin campaign -- --steps $(or $(STEPS),5000) $(if $(SEED),--seed $(SEED)) $(if $(WALK),--walk $(WALK))
 
-faults: control-plane ## All fault plans on a real API server, about two hours; PLAN="W3 7:crash-after" for one, SAMPLE=100 for some
+faults: control-plane ## All fault plans on a real API server, about an hour; PLAN="W3 7:crash-after" for one, SAMPLE=100 for some
 	@$(CARGO) build --quiet --locked --package ordinal --bin ordinal
 	@$(CARGO) run --quiet --locked --package ordinal-tests --bin faults -- $(if $(PLAN),--plan "$(PLAN)") $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
 
@@ -115,8 +115,8 @@ image: ## The operator's image, by docker, podman or buildah; NAME=… and ARCH=
 kubia-image: ## The image of examples/kubia, likewise
 	@deploy/image.sh kubia $(or $(NAME),"") $(ARCH)
 
-e2e: ## Stories on real nodes, as root on Linux; KUBECONFIG=… on the command line takes that cluster; ARGS="--only etcd" for a part
-	@$(E2E) run $(GIVEN) $(ARGS)
+e2e: ## Stories on real nodes: in the cluster of KUBECONFIG if it is set, else in one made for it, as root on Linux; ARGS="--only etcd" for a part
+	@$(E2E) run $(ARGS)
 
 # Says in sentences why not, or nothing.
 e2e-can:
@@ -125,8 +125,8 @@ e2e-can:
 e2e-deps: ## Install what make e2e needs from the system, with apt-get
 	@packages=$$($(E2E) packages) && tests/e2e/deps.sh $$packages
 
-e2e-clean: ## Remove what an interrupted make e2e has left, here or in the cluster of KUBECONFIG=…
-	@$(E2E) clean $(GIVEN)
+e2e-clean: ## Remove what an interrupted make e2e has left, in the cluster of KUBECONFIG or on this machine
+	@$(E2E) clean
 
 e2e-kind: ## The stories in a cluster that kind makes for it
 	@tests/e2e/borrowed.sh kind $(ARGS)

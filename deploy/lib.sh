@@ -50,10 +50,11 @@ container_tool() {
 }
 
 # bake NAME ARCH DOCKERFILE CONTEXT [ARCHIVE]: builds an image. With ARCHIVE it goes into that file, and does not stay
-# in the tool's store.
+# in the tool's store, unless the store had one of that name before.
 bake() {
-	local tool build=build
+	local tool build=build known
 	tool=$(container_tool)
+	known=$("$tool" images --quiet "$1" 2>/dev/null) || known=
 	[[ $tool != buildah ]] || build=bud
 	"$tool" "$build" --platform "linux/$2" --build-arg "TARGETARCH=$2" --tag "$1" --file "$3" "$4" >&2
 	[[ -n ${5-} ]] || return 0
@@ -63,5 +64,5 @@ bake() {
 	podman) podman save --quiet --format docker-archive --output "$5" "$1" ;;
 	buildah) buildah push --quiet "$1" "docker-archive:$5:$1" ;;
 	esac >&2
-	"$tool" rmi "$1" >&2
+	[[ -n $known ]] || "$tool" rmi "$1" >&2
 }

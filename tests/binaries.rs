@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 use tokio::{process::Command, sync::OnceCell};
 
 /// The root of the checkout.
@@ -32,6 +33,14 @@ pub async fn nodes() -> Result<PathBuf> {
     build("tests/node/build.sh", &[]).await
 }
 
+/// The user's kubectl, or else ours.
+pub async fn kubectl() -> Result<PathBuf> {
+    match in_path("kubectl") {
+        Some(program) => Ok(program),
+        None => Ok(folder().await?.join("kubectl")),
+    }
+}
+
 /// Where a program of this machine is, if it is there.
 pub fn in_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
@@ -43,6 +52,35 @@ pub fn in_path(program: &str) -> Option<PathBuf> {
 pub fn cargo_variables() -> impl Iterator<Item = OsString> {
     let is_of_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
     std::env::vars_os().map(|(name, _)| name).filter(move |name| name.to_str().is_some_and(is_of_package))
+}
+
+/// A program of this checkout, which has its package's name; built anew where its sources have changed.
+pub async fn built(package: &str, profile: &[&str]) -> Result<PathBuf> {
+    // cargo sets CARGO for what it runs; a binary that was started by hand takes the one in PATH.
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .args(["build", "--locked", "--message-format=json-render-diagnostics"])
+        .args(["--package", package, "--bin", package])
+        .args(profile);
+    cargo_variables().for_each(|name| _ = command.env_remove(name));
+    let output = command
+        .current_dir(repository())
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .with_context(|| format!("cannot run cargo to build {package}"))?;
+    if !output.status.success() {
+        bail!("cargo cannot build {package} ({}); the lines above say why", output.status);
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let executable = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
+    executable.with_context(|| format!("cargo does not say where {package} is"))
 }
 
 /// A tool, built when it is missing.

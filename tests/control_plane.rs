@@ -191,7 +191,7 @@ impl ControlPlane {
 
     /// A namespace of its own for a test, ready for pods.
     pub async fn namespace(&self, prefix: &str) -> Result<Namespace> {
-        Namespace::create(self.client(Identity::Tests).await?, self.kubectl(), prefix).await
+        Namespace::create(self.client(Identity::Tests).await?, self.kubectl(), prefix, json!({})).await
     }
 
     /// The kubeconfig file of an identity.

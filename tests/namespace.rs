@@ -36,11 +36,11 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// Creates one whose name begins like this, and waits until it takes pods.
-    pub async fn create(client: Client, kubectl: Kubectl, prefix: &str) -> Result<Self> {
+    /// Creates one whose name begins like this, with these labels, and waits until it takes pods.
+    pub async fn create(client: Client, kubectl: Kubectl, prefix: &str, labels: Value) -> Result<Self> {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
         let name = format!("{prefix}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let object: core::Namespace = serde_json::from_value(json!({"metadata": {"name": name}}))?;
+        let object: core::Namespace = serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}}))?;
         Api::all(client.clone())
             .create(&PostParams::default(), &object)
             .await

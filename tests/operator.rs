@@ -11,11 +11,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
 use tokio::{process::Command, sync::OnceCell, time::timeout};
 
 use crate::{
-    binaries::{cargo_variables, repository},
+    binaries::built,
     control_plane::ControlPlane,
     identity::Identity,
     kubectl::Output,
@@ -197,37 +196,10 @@ pub async fn binary() -> Result<&'static Path> {
 
 async fn debug_binary() -> Result<&'static Path> {
     static BINARY: OnceCell<PathBuf> = OnceCell::const_new();
-    BINARY.get_or_try_init(|| build(&[])).await.map(PathBuf::as_path)
+    BINARY.get_or_try_init(|| built("ordinal", &[])).await.map(PathBuf::as_path)
 }
 
 async fn release_binary() -> Result<&'static Path> {
     static BINARY: OnceCell<PathBuf> = OnceCell::const_new();
-    BINARY.get_or_try_init(|| build(&["--release"])).await.map(PathBuf::as_path)
-}
-
-async fn build(profile: &[&str]) -> Result<PathBuf> {
-    // cargo sets CARGO for what it runs; a binary that was started by hand takes the one in PATH.
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command
-        .args(["build", "--package=ordinal", "--bin=ordinal", "--message-format=json-render-diagnostics"])
-        .args(profile);
-    cargo_variables().for_each(|name| _ = command.env_remove(name));
-    let output = command
-        .current_dir(repository())
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .context("cannot run cargo to build the operator")?;
-    if !output.status.success() {
-        bail!("cargo cannot build the operator ({}); the lines above say why", output.status);
-    }
-    let messages = String::from_utf8_lossy(&output.stdout);
-    let executable = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    executable.context("cargo does not say where the operator's binary is")
+    BINARY.get_or_try_init(|| built("ordinal", &["--release"])).await.map(PathBuf::as_path)
 }

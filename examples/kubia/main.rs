@@ -8,7 +8,7 @@
 //! | `GET /data` | its own data |
 //! | `GET /host` | its host name |
 //! | `GET /ready` | 200, or 503 once it was asked to stop |
-//! | `GET /witness` | who has written to this volume, and whether two did at a time |
+//! | `GET /witness` | who has begun and ended to write to this volume, and whether two did at a time |
 //!
 //! `PORT` (8080), `DATA` (/var/data), `SERVICE` (the name that peers are found by; none if empty) come from the
 //! environment.
@@ -152,7 +152,10 @@ async fn answer(kubia: Arc<Kubia>, request: Request<Incoming>) -> Result<Respons
         (&Method::GET, "/") => (StatusCode::OK, all(&kubia).await),
         (&Method::GET, "/data") => (StatusCode::OK, kubia.store.data().await),
         (&Method::GET, "/host") => (StatusCode::OK, format!("{}\n", kubia.host)),
-        (&Method::GET, "/witness") => (StatusCode::OK, kubia.store.witness().await),
+        (&Method::GET, "/witness") => match kubia.store.witness().await {
+            Ok(told) => (StatusCode::OK, told),
+            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")),
+        },
         (&Method::GET, "/ready") if kubia.stopping.load(Ordering::SeqCst) => {
             (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned())
         }

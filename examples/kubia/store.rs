@@ -2,7 +2,9 @@
 //! have, find each other's mark, and that stays written down.
 
 use std::{
+    io::ErrorKind,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -13,13 +15,14 @@ pub struct Store {
     folder: PathBuf,
     /// Another one for each start of each pod.
     me: String,
+    marks: AtomicU64,
 }
 
 impl Store {
     /// Begins to write, which is written down.
     pub async fn open(folder: PathBuf, host: &str) -> Result<Self> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
-        let store = Self { folder, me: format!("{host} {now}") };
+        let store = Self { folder, me: format!("{host} {now}"), marks: AtomicU64::new(0) };
         store.append("starts", &store.me).await?;
         store.replace("owner", store.me.as_bytes()).await?;
         Ok(store)
@@ -38,25 +41,36 @@ impl Store {
 
     /// Renews the mark; another's, where this one's was, is written down.
     pub async fn mark(&self) -> Result<()> {
-        let owner = self.read("owner").await;
+        let owner = self.read("owner").await?;
         if owner != self.me {
             self.append("conflicts", &format!("{} found {owner:?}", self.me)).await?;
         }
-        self.replace("owner", self.me.as_bytes()).await
+        self.replace("owner", self.me.as_bytes()).await?;
+        self.marks.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
-    /// Takes the mark off, at the end.
+    /// Takes the mark off, at the end, and writes down that it ended in good order.
     pub async fn release(&self) -> Result<()> {
+        self.append("ends", &self.me).await?;
         self.replace("owner", b"").await
     }
 
-    /// Who has begun to write here, in order, and who met another.
-    pub async fn witness(&self) -> String {
-        format!("starts:\n{}conflicts:\n{}", self.read("starts").await, self.read("conflicts").await)
+    /// How many marks this one has left, who has begun and ended to write here, and who met another. One who was killed within
+    /// two marks of the other's start is not met.
+    pub async fn witness(&self) -> Result<String> {
+        let marks = self.marks.load(Ordering::Relaxed);
+        let [starts, ends, conflicts] =
+            [self.read("starts").await?, self.read("ends").await?, self.read("conflicts").await?];
+        Ok(format!("marks: {marks}\nstarts:\n{starts}ends:\n{ends}conflicts:\n{conflicts}"))
     }
 
-    async fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.folder.join(name)).await.unwrap_or_default()
+    async fn read(&self, name: &str) -> Result<String> {
+        let path = self.folder.join(name);
+        match fs::read_to_string(&path).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+            read => read.with_context(|| format!("cannot read {}", path.display())),
+        }
     }
 
     async fn append(&self, name: &str, line: &str) -> Result<()> {

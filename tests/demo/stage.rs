@@ -77,10 +77,7 @@ impl Stage {
             bail!("there is no kubeconfig {}", kubeconfig.display());
         }
         let scratch = Scratch::new()?;
-        let program = match binaries::in_path("kubectl") {
-            Some(program) => program,
-            None => binaries::folder().await?.join("kubectl"),
-        };
+        let program = binaries::kubectl().await?;
         let kubectl = Kubectl::new(program, kubeconfig.clone(), &scratch.path().join("kubectl-cache"));
         let server = kubectl.ok(["cluster-info"]).await.context("the cluster does not answer")?;
         screen.output(server.lines().next().unwrap_or_default());

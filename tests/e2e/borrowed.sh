@@ -10,6 +10,16 @@ if ! command -v "$program" >/dev/null; then
 fi
 
 name=ordinal-e2e
+there() {
+	case $program in
+	kind) kind get clusters 2>/dev/null | grep --line-regexp --quiet "$name" ;;
+	minikube) minikube profile list --light --output json 2>/dev/null | grep --quiet "\"Name\": *\"$name\"" ;;
+	esac
+}
+if there; then
+	echo "e2e-$program: there is a cluster $name already; if it is an interrupted run's, delete it with $program" >&2
+	exit 1
+fi
 archives=$(tests/e2e/images.sh ordinal kubia etcd)
 folder=$(mktemp -d)
 export KUBECONFIG=$folder/kubeconfig
@@ -22,11 +32,11 @@ create_minikube() { minikube start --profile "$name"; }
 load_kind() { kind load image-archive --name "$name" "$1"; }
 load_minikube() { minikube image load --profile "$name" "$1"; }
 delete() {
+	rm -rf "$folder"
 	case $program in
 	kind) kind delete cluster --name "$name" ;;
 	minikube) minikube delete --profile "$name" ;;
 	esac
-	rm -rf "$folder"
 }
 
 trap delete EXIT

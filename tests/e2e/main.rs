@@ -3,7 +3,6 @@
 //! plays in that cluster whatever can be played there, and removes what it brought.
 
 mod customer;
-mod goings;
 mod own;
 mod place;
 mod release;
@@ -19,7 +18,6 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Parser, Subcommand};
-use ordinal_tests::scratch::kept_note;
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::timeout,
@@ -43,7 +41,7 @@ enum Order {
     /// Play them.
     Run {
         /// In this cluster, not in one of its own.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, env, value_name = "FILE")]
         kubeconfig: Option<PathBuf>,
         /// What the names of the images begin with in that cluster, when they are not ordinal.test/ordinal:1 and so on.
         #[arg(long, value_name = "PREFIX", requires = "kubeconfig")]
@@ -61,7 +59,7 @@ enum Order {
     /// Remove what an interrupted run has left, on this machine or in a cluster.
     Clean {
         /// In this cluster.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, env, value_name = "FILE")]
         kubeconfig: Option<PathBuf>,
     },
 }
@@ -82,6 +80,7 @@ async fn obey(order: Order) -> Result<()> {
         Order::Run { kubeconfig, images, only } => {
             let stories: Vec<&Story> = stories::ALL.iter().filter(|story| story.name.contains(&only)).collect();
             ensure!(!stories.is_empty(), "no story has {only:?} in its name");
+            let kubeconfig = named(kubeconfig)?;
             tokio::select! {
                 played = run(kubeconfig, images, &stories) => played,
                 asked = asked_to_stop() => {
@@ -102,12 +101,24 @@ async fn obey(order: Order) -> Result<()> {
             println!("{}", own::packages().join(" "));
             Ok(())
         }
-        Order::Clean { kubeconfig: Some(kubeconfig) } => place::clean(&kubeconfig).await,
-        Order::Clean { kubeconfig: None } => {
-            let _turn = own::take_turn()?;
-            own::clean()
-        }
+        Order::Clean { kubeconfig } => match named(kubeconfig)? {
+            Some(kubeconfig) => place::clean(&kubeconfig).await,
+            None => {
+                let _turn = own::take_turn()?;
+                own::clean()
+            }
+        },
     }
+}
+
+/// An empty variable is none.
+fn named(kubeconfig: Option<PathBuf>) -> Result<Option<PathBuf>> {
+    let named = kubeconfig.filter(|path| !path.as_os_str().is_empty());
+    if let Some(path) = &named {
+        ensure!(path.is_file(), "KUBECONFIG is to name one file, and there is no file {}", path.display());
+        println!("in the cluster of {}", path.display());
+    }
+    Ok(named)
 }
 
 async fn run(kubeconfig: Option<PathBuf>, images: Option<String>, stories: &[&Story]) -> Result<()> {
@@ -139,7 +150,8 @@ async fn run(kubeconfig: Option<PathBuf>, images: Option<String>, stories: &[&St
     place.leave(failed > 0).await?;
     println!("{:<20}{:>8}", "all together", seconds(begun));
     println!("{passed} passed, {failed} failed, {skipped} skipped");
-    ensure!(failed == 0, "not all is as it should be; {}", kept_note());
+    ensure!(failed == 0, "not all is as it should be{}", place.kept());
+    ensure!(passed > 0, "nothing could be played here");
     Ok(())
 }
 

@@ -3,10 +3,15 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Node;
 use kube::{Api, Client, ResourceExt, api::ListParams};
-use ordinal_tests::{Kubectl, binaries, control_plane::client_of, install, scratch::Scratch};
+use ordinal_tests::{
+    Kubectl, binaries,
+    control_plane::client_of,
+    install,
+    scratch::{Scratch, keep_all, kept_note},
+};
 
 use crate::{
     own::{self, OwnCluster},
@@ -63,28 +68,27 @@ impl Place {
         ensure!(missing.is_empty(), "{}", missing.join("\n"));
         let archives = binaries::build("tests/e2e/images.sh", &IMAGES).await?;
         let cluster = OwnCluster::start(NODES).await?;
-        for image in IMAGES {
-            cluster.load(&archives.join(format!("{image}.tar")))?;
-        }
-        let kubectl = binaries::folder().await?.join("kubectl");
-        let (kubeconfig, scratch) = (cluster.kubeconfig(), Scratch::new()?);
-        install::storage_class(&Kubectl::new(kubectl.clone(), kubeconfig.clone(), scratch.path())).await?;
-        Self::furnish(kubectl, kubeconfig, BROUGHT.to_owned(), scratch, Some(cluster)).await
+        let furnished = async {
+            for image in IMAGES {
+                cluster.load(&archives.join(format!("{image}.tar")))?;
+            }
+            let kubectl = binaries::folder().await?.join("kubectl");
+            let (kubeconfig, scratch) = (cluster.kubeconfig(), Scratch::new()?);
+            install::storage_class(&Kubectl::new(kubectl.clone(), kubeconfig.clone(), scratch.path())).await?;
+            Self::furnish(kubectl, kubeconfig, BROUGHT.to_owned(), scratch).await
+        };
+        // As long as the cluster is there, its logs can be kept.
+        let place = furnished.await.map_err(|error| error.context(kept_note()))?;
+        Ok(Self { own: Some(cluster), ..place })
     }
 
     /// Takes a cluster that has, or finds, our images under names that begin with `images`.
     pub async fn given(kubeconfig: PathBuf, images: Option<String>) -> Result<Self> {
         let images = images.unwrap_or_else(|| BROUGHT.to_owned());
-        Self::furnish(kubectl().await?, kubeconfig, images, Scratch::new()?, None).await
+        Self::furnish(binaries::kubectl().await?, kubeconfig, images, Scratch::new()?).await
     }
 
-    async fn furnish(
-        kubectl: PathBuf,
-        kubeconfig: PathBuf,
-        images: String,
-        scratch: Scratch,
-        own: Option<OwnCluster>,
-    ) -> Result<Self> {
+    async fn furnish(kubectl: PathBuf, kubeconfig: PathBuf, images: String, scratch: Scratch) -> Result<Self> {
         let client = client_of(&kubeconfig).await?;
         let nodes = Api::<Node>::all(client.clone()).list(&ListParams::default()).await;
         let nodes = nodes.context("the cluster does not answer")?.items;
@@ -96,7 +100,7 @@ impl Place {
         let nodes = nodes.iter().filter(|node| takes_pods(node)).map(ResourceExt::name_any).collect();
         let kubectl = Kubectl::new(kubectl, kubeconfig.clone(), scratch.path());
         let release = Release::install(&kubeconfig, &kubectl, &images).await?;
-        Ok(Self { kubeconfig, kubectl, client, images, nodes, release, own, _scratch: scratch })
+        Ok(Self { kubeconfig, kubectl, client, images, nodes, release, own: None, _scratch: scratch })
     }
 
     /// Why a story cannot be played here.
@@ -112,7 +116,7 @@ impl Place {
     }
 
     /// Whether a volume is the same on every node.
-    pub fn has_shared_disk(&self) -> bool {
+    fn has_shared_disk(&self) -> bool {
         self.own.is_some() || self.nodes.len() == 1
     }
 
@@ -165,10 +169,15 @@ impl Place {
         self.kubectl.ok([order, &[node], args].concat()).await.map(drop)
     }
 
+    /// Says where the logs are that tell of a failure: those of a given cluster are its own.
+    pub fn kept(&self) -> String {
+        self.own.as_ref().map(|_| format!("; {}", kept_note())).unwrap_or_default()
+    }
+
     /// Takes away what was brought to a cluster that stays; our own goes as a whole.
     pub async fn leave(&self, failed: bool) -> Result<()> {
         if failed && let Some(own) = &self.own {
-            ordinal_tests::scratch::keep_all();
+            keep_all();
             std::fs::write(own.logs().join("operator.log"), self.release.log().await?)?;
         }
         if self.own.is_some() { Ok(()) } else { self.release.uninstall().await }
@@ -193,23 +202,12 @@ async fn mend_nodes(kubectl: &Kubectl) -> Result<()> {
 
 /// Removes what an interrupted run has left in a given cluster.
 pub async fn clean(kubeconfig: &Path) -> Result<()> {
-    if !kubeconfig.is_file() {
-        bail!("there is no kubeconfig {}", kubeconfig.display());
-    }
     let scratch = Scratch::new()?;
-    let kubectl = Kubectl::new(kubectl().await?, kubeconfig.to_owned(), scratch.path());
+    let kubectl = Kubectl::new(binaries::kubectl().await?, kubeconfig.to_owned(), scratch.path());
     mend_nodes(&kubectl).await?;
     for kinds in ["namespace", "persistentvolume"] {
         let scenes = format!("--selector={MADE_HERE}=scene");
         kubectl.ok(["delete", kinds, &scenes, "--timeout=180s"]).await?;
     }
     Release::find(kubeconfig, &kubectl).await?.uninstall().await
-}
-
-/// The user's, or else ours.
-async fn kubectl() -> Result<PathBuf> {
-    match binaries::in_path("kubectl") {
-        Some(program) => Ok(program),
-        None => Ok(binaries::folder().await?.join("kubectl")),
-    }
 }

@@ -4,10 +4,7 @@ use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube::{
-    Api, Client,
-    api::{ListParams, PostParams},
-};
+use kube::{Api, Client, ResourceExt, api::PostParams};
 use ordinal_tests::{
     Kubectl, Look,
     control_plane::client_of,
@@ -24,6 +21,9 @@ const CRD: &str = "ordinalsets.apps.ordinal.dev";
 
 /// A Lease that is not renewed is taken over after its 15 s.
 pub const TAKE_OVER: Duration = Duration::from_secs(60);
+
+/// A kubelet knows its pods by then.
+const LOG: Duration = Duration::from_secs(60);
 
 pub struct Release {
     helm: Helm,
@@ -73,9 +73,10 @@ impl Release {
         self.helm(&["upgrade", "ordinal", CHART, "--reuse-values", &values]).await
     }
 
-    /// Waits until all operators are those that are declared, and ready.
+    /// Waits until all operators are those that are declared, and ready, and one of them leads.
     pub async fn rolled_out(&self) -> Result<()> {
-        self.kubectl.ok(["rollout", "status", "deployment/ordinal", "--timeout=120s"]).await.map(drop)
+        self.kubectl.ok(["rollout", "status", "deployment/ordinal", "--timeout=180s"]).await?;
+        self.leader("").await.map(drop)
     }
 
     /// Removes it with its namespace and the kind, if the namespace is ours.
@@ -104,23 +105,33 @@ impl Release {
         .await
     }
 
-    /// How often the operators' containers have been started again.
-    pub async fn restarts(&self) -> Result<i32> {
+    /// How often an operator's container has been started again.
+    pub async fn restarts(&self, operator: &Pod) -> Result<i32> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), NAMESPACE);
-        let pods = pods.list(&ListParams::default()).await.context("cannot list the operators")?;
-        let containers = pods.items.iter().filter_map(|pod| pod.status.as_ref()?.container_statuses.as_ref()).flatten();
-        Ok(containers.map(|container| container.restart_count).sum())
+        let pod = pods.get(&operator.name_any()).await.context("the operator's pod is gone")?;
+        let containers = pod.status.and_then(|status| status.container_statuses).unwrap_or_default();
+        Ok(containers.iter().map(|container| container.restart_count).sum())
     }
 
     /// What the operators that run have logged; of a container that was started again, since then.
     pub async fn log(&self) -> Result<String> {
-        let all = ["logs", "--selector=app.kubernetes.io/name=ordinal", "--prefix", "--tail=-1"];
-        Ok(self.kubectl.run(all).await?.stdout)
+        let (ours, running) = ("--selector=app.kubernetes.io/name=ordinal", "--field-selector=status.phase=Running");
+        // A kubelet that has just started does not know its pods yet.
+        eventually(LOG, "the operators' logs can be read", async || {
+            let pods = self.kubectl.ok(["get", "pods", ours, running, "-o", "name"]).await?;
+            let mut all = String::new();
+            for pod in pods.lines() {
+                all += &self.kubectl.ok(["logs", pod, "--prefix"]).await?;
+            }
+            Ok(Look::Done(all))
+        })
+        .await
     }
 
     /// The rights that the chart grants were enough.
     pub async fn was_refused_nothing(&self) -> Result<()> {
         let log = self.log().await?;
+        ensure!(log.contains("starting"), "the operators' logs are not all there: {log:?}");
         // Others are forbidden something too: a namespace that is being deleted takes no new pods.
         let refused = |line: &&str| line.contains("cannot") && line.contains("in API group");
         match log.lines().find(refused) {

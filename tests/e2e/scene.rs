@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use crate::place::{MADE_HERE, Place};
 
 /// A pod comes and goes within seconds; its image is there.
-pub const SOON: Duration = Duration::from_secs(60);
+pub const SOON: Duration = Duration::from_secs(180);
 
 /// A whole set comes and goes, or what somebody looks for every half a minute is found.
-pub const LATER: Duration = Duration::from_secs(180);
+pub const LATER: Duration = Duration::from_secs(360);
 
 const KUBIA: &str = "examples/kubia/kubia.yaml";
 
@@ -38,8 +38,8 @@ impl Deref for Scene {
 impl Scene {
     /// Makes a namespace for a story.
     pub async fn prepare(place: Rc<Place>, story: &str) -> Result<Self> {
-        let ns = Namespace::create(place.client(), place.kubectl().clone(), &format!("e2e-{story}")).await?;
-        place.kubectl().ok(["label", "namespace", ns.name(), &format!("{MADE_HERE}=scene")]).await?;
+        let (name, labels) = (format!("e2e-{story}"), json!({MADE_HERE: "scene"}));
+        let ns = Namespace::create(place.client(), place.kubectl().clone(), &name, labels).await?;
         Ok(Self { place, ns })
     }
 
@@ -59,7 +59,7 @@ impl Scene {
         })
         .await?;
         // Those that the story made itself, whose data nobody else removes.
-        kubectl.ok(["delete", "persistentvolume", &format!("--selector={MADE_HERE}=scene"), "--timeout=60s"]).await?;
+        kubectl.ok(["delete", "persistentvolume", &format!("--selector={MADE_HERE}=scene"), "--timeout=180s"]).await?;
         Ok(())
     }
 
@@ -104,8 +104,13 @@ impl Scene {
 
     /// Waits until another pod of the name of `before` is ready.
     pub async fn replaced(&self, before: &Pod) -> Result<Pod> {
+        self.replaced_within(SOON, before).await
+    }
+
+    /// The same, where something else is waited for first.
+    pub async fn replaced_within(&self, limit: Duration, before: &Pod) -> Result<Pod> {
         let name = before.name_any();
-        self.eventually(SOON, &format!("another {name} is ready"), async || {
+        self.eventually(limit, &format!("another {name} is ready"), async || {
             let pod = self.pods().get_opt(&name).await?;
             Ok(match pod {
                 Some(pod) if pod.uid() != before.uid() && is_ready(&pod) => Look::Done(pod),
@@ -139,11 +144,16 @@ impl Scene {
         format!("/api/v1/namespaces/{}/{to}/proxy{path}", self.name())
     }
 
+    /// What a pod's program has written down of those who wrote to its volume.
+    pub async fn testimony(&self, pod: &str) -> Result<Testimony> {
+        Testimony::of(&self.ask(pod, "/witness").await?)
+    }
+
     /// No volume of these pods has ever had two writers at a time, as their program has written down.
     pub async fn no_volume_had_two_writers(&self, pods: &[&str]) -> Result<()> {
         for pod in pods {
-            let witness = self.ask(pod, "/witness").await?;
-            ensure!(witness.ends_with("conflicts:\n"), "{pod}'s volume had two writers:\n{witness}");
+            let told = self.testimony(pod).await?;
+            ensure!(told.conflicts.is_empty(), "{pod}'s volume had two writers: {told:#?}");
         }
         Ok(())
     }
@@ -220,4 +230,49 @@ pub fn node_of(pod: &Pod) -> Result<&str> {
 pub fn address_of(pod: &Pod) -> Result<&str> {
     let address = pod.status.as_ref().and_then(|status| status.pod_ip.as_deref());
     address.with_context(|| format!("{} has no address", pod.name_any()))
+}
+
+/// The id by which containerd knows a pod's first container.
+pub fn container_of(pod: &Pod) -> Result<&str> {
+    let containers = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
+    let id = containers.and_then(|all| all.first()?.container_id.as_deref()?.strip_prefix("containerd://"));
+    id.with_context(|| format!("{} has no container", pod.name_any()))
+}
+
+/// What kubia tells of its volume.
+#[derive(Debug)]
+pub struct Testimony {
+    /// How often the one who tells it has marked the volume: it grows as long as that one writes.
+    pub marks: u64,
+    /// All that ever began to write, in order; the last of them tells it.
+    pub starts: Vec<String>,
+    /// Those that ended in good order.
+    pub ends: Vec<String>,
+    /// Those that met another.
+    pub conflicts: Vec<String>,
+}
+
+impl Testimony {
+    /// Reads the answer to `GET /witness`.
+    pub fn of(text: &str) -> Result<Self> {
+        let lines = |from: &str, to: &str| -> Option<Vec<String>> {
+            let (_, rest) = text.split_once(from)?;
+            let part = if to.is_empty() { rest } else { rest.split_once(to)?.0 };
+            Some(part.lines().map(str::to_owned).collect())
+        };
+        let told = || -> Option<Self> {
+            Some(Self {
+                marks: lines("marks: ", "starts:\n")?.first()?.parse().ok()?,
+                starts: lines("starts:\n", "ends:\n")?,
+                ends: lines("ends:\n", "conflicts:\n")?,
+                conflicts: lines("conflicts:\n", "")?,
+            })
+        };
+        told().with_context(|| format!("that is no testimony: {text}"))
+    }
+
+    /// Whether the one who began before the last has ended in good order.
+    pub fn last_but_one_has_ended(&self) -> bool {
+        self.starts.iter().rev().nth(1).is_some_and(|before| self.ends.contains(before))
+    }
 }

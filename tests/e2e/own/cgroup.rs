@@ -15,8 +15,11 @@ const ROOT: &str = "/sys/fs/cgroup";
 /// What kubelets cannot do without.
 const CONTROLLERS: [&str; 4] = ["cpu", "cpuset", "memory", "pids"];
 
+/// Made to see whether it can be.
+const PROBE: &str = "ordinal-probe";
+
 /// Processes that were killed are gone by then.
-const GONE: Duration = Duration::from_secs(10);
+const GONE: Duration = Duration::from_secs(60);
 
 /// Whether this machine has the one hierarchy of cgroup v2.
 fn is_unified() -> bool {
@@ -31,6 +34,12 @@ pub fn missing() -> Vec<&'static str> {
         Err(_) => Path::new(ROOT).join(name).is_dir(),
     };
     CONTROLLERS.into_iter().filter(|name| !there(name)).collect()
+}
+
+/// Tries whether cgroups can be made.
+pub fn probe() -> Result<()> {
+    make(PROBE)?;
+    remove(PROBE)
 }
 
 /// Makes a node's cgroup in every hierarchy, and within it the one for its own programs.

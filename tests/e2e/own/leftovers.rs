@@ -9,30 +9,44 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::{BRIDGE, WORK, cgroup, node, tunables};
 
 /// More nodes are never made.
-const NODES: usize = 9;
+pub const NODES: usize = 9;
 
 /// What was killed writes its last file by then.
-const GONE: Duration = Duration::from_secs(10);
+const GONE: Duration = Duration::from_secs(60);
 
-/// Removes all of it. Twice is as good as once.
+/// Removes all of it, as far as it can. Twice is as good as once.
 pub fn clean() -> Result<()> {
-    for number in 1..=NODES {
-        let name = node::own_name(number);
-        cgroup::kill(&name)?;
-        cgroup::remove(&name)?;
-        node::disconnect(number)?;
-    }
-    // Routes go with it.
-    if Path::new("/sys/class/net").join(BRIDGE).exists() {
-        node::run("ip", &format!("link delete {BRIDGE}"))?;
-    }
-    tunables::restore()?;
-    remove_volumes()?;
+    let nodes = (1..=NODES).map(clean_node);
+    let wrong: Vec<String> = [tunables::restore()]
+        .into_iter()
+        .chain(nodes)
+        .chain([remove_bridge(), remove_volumes()])
+        .filter_map(|done| done.err().map(|error| format!("{error:#}")))
+        .collect();
+    // What tells how to restore and what to remove is kept for another try.
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    remove_files()
+}
+
+fn clean_node(number: usize) -> Result<()> {
+    let name = node::own_name(number);
+    cgroup::kill(&name)?;
+    cgroup::remove(&name)?;
+    node::disconnect(number)
+}
+
+/// Its routes go with it.
+fn remove_bridge() -> Result<()> {
+    let is_there = Path::new("/sys/class/net").join(BRIDGE).exists();
+    if is_there { node::run("ip", &format!("link delete {BRIDGE}")) } else { Ok(()) }
+}
+
+fn remove_files() -> Result<()> {
     let begun = Instant::now();
     while Path::new(WORK).exists() {
         match fs::remove_dir_all(WORK) {

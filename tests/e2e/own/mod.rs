@@ -39,7 +39,7 @@ const HOST: &str = "10.77.0.1";
 const TURN: u16 = 26_442;
 
 /// From the start of all processes to ready nodes: some six seconds on two idle cores.
-const START: Duration = Duration::from_secs(90);
+const START: Duration = Duration::from_secs(180);
 
 /// A running cluster. Dropping it takes it down.
 pub struct OwnCluster {

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use ordinal_tests::process::{Process, Signal};
 use serde_json::json;
 
-use super::{BRIDGE, HOST, WORK, cgroup, plane::Plane};
+use super::{BRIDGE, HOST, WORK, cgroup, leftovers::NODES, plane::Plane};
 
 const HOLD: &str = include_str!("node.sh");
 
@@ -21,7 +21,7 @@ const HOLD: &str = include_str!("node.sh");
 const ENTER: &str = r#"echo $$ >"$0/cgroup.procs" && exec "$@""#;
 
 /// A program that has not begun its work by then does not.
-const START: Duration = Duration::from_secs(30);
+const START: Duration = Duration::from_secs(180);
 
 pub struct Node {
     number: usize,
@@ -81,7 +81,13 @@ fn output(command: &mut Command) -> Result<String> {
 /// Takes away a node's link, if it has one. Connections that were cut off would keep it, and the node's network, for minutes.
 pub fn disconnect(number: usize) -> Result<()> {
     let link = link(number);
-    if Path::new("/sys/class/net").join(&link).exists() { run("ip", &format!("link delete {link}")) } else { Ok(()) }
+    let is_there = || Path::new("/sys/class/net").join(&link).exists();
+    if !is_there() {
+        return Ok(());
+    }
+    let deleted = run("ip", &format!("link delete {link}"));
+    // The kernel may have been faster: it goes with the node's network too.
+    if is_there() { deleted } else { Ok(()) }
 }
 
 /// Makes the bridge, with the machine's own address on it.
@@ -111,8 +117,16 @@ impl Node {
         format!("node{}", self.number)
     }
 
-    /// Starts all of it, as a machine boots: what its disk holds is there, and nothing runs.
+    /// Starts all of it, as a machine boots: what its disk holds is there, and nothing runs. After a failure it is off.
     pub fn power_on(&self) -> Result<()> {
+        let booted = self.boot();
+        if booted.is_err() {
+            self.power_off()?;
+        }
+        booted
+    }
+
+    fn boot(&self) -> Result<()> {
         let holder = self.hold()?;
         let pid = holder.pid();
         self.state().running.push(holder);
@@ -131,9 +145,8 @@ impl Node {
     /// Ends all of it at once, its containers too, as a power failure does.
     pub fn power_off(&self) -> Result<()> {
         cgroup::kill(&own_name(self.number))?;
-        disconnect(self.number)?;
         *self.state() = State::default();
-        Ok(())
+        disconnect(self.number)
     }
 
     /// Tells its kubelet that it is about to be shut down.
@@ -221,7 +234,7 @@ impl Node {
         within(&format!("address add {address}/24 dev eth0"))?;
         within("link set eth0 up")?;
         within(&format!("route add default via {HOST}"))?;
-        for other in (1..=9).filter(|other| *other != self.number) {
+        for other in (1..=NODES).filter(|other| *other != self.number) {
             within(&format!("route add {} via {}", pods(other), self::address(other)))?;
         }
         run("ip", &format!("route replace {} via {address} dev {BRIDGE}", pods(self.number)))

@@ -25,7 +25,7 @@ const ETCD: u16 = 26_379;
 const ETCD_PEERS: u16 = 26_380;
 
 /// A server that is not there by then will not come.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(180);
 
 /// The first address of the range of Services, which pods know the API server by.
 const SERVICE: &str = "10.96.0.1";

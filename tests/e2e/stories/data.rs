@@ -1,16 +1,15 @@
-//! Data that stays where its name is: over the deletion of a pod, over its move to another node, over scaling down and
-//! up again.
+//! Data that stays where its name is: over the deletion of a pod, over scaling down and up again.
 
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use crate::scene::{Scene, node_of};
+use crate::scene::Scene;
 
 use super::Story;
 
 pub const STORY: Story = Story {
     name: "data",
-    tells: "each pod's data is there again after its deletion, on another node, after scaling down and up",
+    tells: "each pod's data is there again after its deletion, and after scaling down and up",
     needs: &[],
     play: |scene| Box::pin(play(scene)),
 };
@@ -29,16 +28,6 @@ async fn play(scene: &Scene) -> Result<()> {
     scene.delete_pod("kubia-1").await?;
     scene.replaced(&before).await?;
     all_is_there(scene).await?;
-
-    // Only volumes that are everywhere the same let their pods go.
-    if scene.place().has_shared_disk() && scene.place().lacks(crate::place::Need::Nodes(2)).is_none() {
-        let before = scene.pod("kubia-0").await?;
-        scene.place().treat_node(node_of(&before)?, &["cordon"], &[]).await?;
-        scene.delete_pod("kubia-0").await?;
-        let after = scene.replaced(&before).await?;
-        ensure!(node_of(&after)? != node_of(&before)?, "kubia-0 is on a node that takes no pods");
-        all_is_there(scene).await?;
-    }
 
     scene.scale("kubia", 1).await?;
     scene.at_rest("kubia", 1).await?;

@@ -21,7 +21,7 @@ async fn play(scene: &Scene) -> Result<()> {
     scene.at_rest("kubia", 2).await?;
     scene.tell("kubia-1", "to be continued").await?;
 
-    scene.kubectl().ok(["delete", "ordinalset", "kubia", "--timeout=60s"]).await?;
+    scene.kubectl().ok(["delete", "ordinalset", "kubia", "--timeout=180s"]).await?;
     scene
         .eventually(SOON, "its pods are gone", async || {
             let left = scene.pods().list(&ListParams::default()).await?.items.len();

@@ -6,7 +6,10 @@ mod data;
 mod deletion;
 mod drain;
 mod etcd;
+mod etcd_node_lost;
+mod etcd_writer;
 mod lost;
+mod moved;
 mod names;
 mod operator_drained;
 mod operator_killed;
@@ -38,9 +41,10 @@ pub struct Story {
     pub play: for<'a> fn(&'a Scene) -> LocalBoxFuture<'a, Result<()>>,
 }
 
-pub static ALL: [Story; 20] = [
+pub static ALL: [Story; 22] = [
     names::STORY,
     data::STORY,
+    moved::STORY,
     proxy::STORY,
     static_volumes::STORY,
     pending_claim::STORY,
@@ -58,5 +62,6 @@ pub static ALL: [Story; 20] = [
     operator_drained::STORY,
     operator_upgraded::STORY,
     etcd::STORY,
+    etcd_node_lost::STORY,
     walkthrough::STORY,
 ];

@@ -1,6 +1,8 @@
 //! The node of the operator that leads is drained. Its disruption budget keeps the other one, to which the Lease is
 //! handed over at once.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, ensure};
 use kube::ResourceExt;
 use ordinal_tests::Witness;
@@ -20,6 +22,9 @@ pub const STORY: Story = Story {
     play: |scene| Box::pin(play(scene)),
 };
 
+/// Less than the 15 s after which a Lease that nobody renews may be taken.
+const HANDED_OVER: Duration = Duration::from_secs(10);
+
 async fn play(scene: &Scene) -> Result<()> {
     scene.kubia(&[("replicas", json!(1))]).await?;
     scene.at_rest("kubia", 1).await?;
@@ -27,8 +32,10 @@ async fn play(scene: &Scene) -> Result<()> {
     let leader = release.leader("").await?;
 
     let operators = "--pod-selector=app.kubernetes.io/name=ordinal";
-    scene.place().treat_node(node_of(&leader)?, &["drain"], &[operators, "--timeout=120s"]).await?;
+    scene.place().treat_node(node_of(&leader)?, &["drain"], &[operators, "--timeout=180s"]).await?;
+    let gone = Instant::now();
     release.leader(&leader.name_any()).await?;
+    ensure!(gone.elapsed() < HANDED_OVER, "the Lease was not handed over: it took {:?}", gone.elapsed());
     scene.scale("kubia", 2).await?;
     scene.at_rest("kubia", 2).await?;
 

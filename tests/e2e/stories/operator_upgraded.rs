@@ -2,6 +2,7 @@
 //! once.
 
 use anyhow::{Result, ensure};
+use kube::ResourceExt;
 use ordinal_tests::{Look, Witness};
 use serde_json::json;
 
@@ -21,6 +22,8 @@ async fn play(scene: &Scene) -> Result<()> {
     scene.at_rest("kubia", 3).await?;
     let (release, witness) = (scene.place().release(), Witness::of(scene));
 
+    // The roll-out is to take longer than the upgrade's first half.
+    scene.patch_set("kubia", json!({"spec": {"minReadySeconds": 20}})).await?;
     scene.new_edition("kubia", "2").await?;
     scene
         .eventually(LATER, "the first pod is replaced", async || {
@@ -28,7 +31,11 @@ async fn play(scene: &Scene) -> Result<()> {
             Ok(Look::when(updated == 1, || format!("{updated} are updated")))
         })
         .await?;
-    release.upgrade("logging.level=debug").await?;
+    let before = release.leader("").await?;
+    release.upgrade("podAnnotations.edition=second").await?;
+    release.leader(&before.name_any()).await?;
+    let updated = scene.set("kubia").await?["status"]["updatedReplicas"].clone();
+    ensure!(updated != 3, "the roll-out was over before another operator led");
     release.rolled_out().await?;
     scene.at_rest("kubia", 3).await?;
     let lives = witness.lives();

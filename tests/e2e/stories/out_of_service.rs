@@ -8,8 +8,6 @@ use crate::{
     place::{Need, OUT_OF_SERVICE},
     scene::{LATER, Scene, node_of},
 };
-use kube::ResourceExt;
-use ordinal_tests::{Look, namespace::is_ready};
 
 use super::{Story, lost};
 
@@ -32,16 +30,8 @@ async fn play(scene: &Scene) -> Result<()> {
     let taint = format!("{OUT_OF_SERVICE}=nodeshutdown:NoExecute");
     scene.place().treat_node(&node.name(), &["taint", "node"], &[&taint]).await?;
     // The collector of pods looks every 20 s.
-    scene
-        .eventually(LATER, "kubia-1 is ready on another node", async || {
-            let Some(pod) = scene.pods().get_opt("kubia-1").await? else {
-                return Ok(Look::NotYet("there is none".to_owned()));
-            };
-            let there = pod.uid() != before.uid() && is_ready(&pod);
-            Ok(Look::when(there, || ordinal_tests::namespace::describe(&pod)))
-        })
-        .await?;
-    ensure!(node_of(&scene.pod("kubia-1").await?)? != node.name(), "kubia-1 is on the node that is off");
+    let after = scene.replaced_within(LATER, &before).await?;
+    ensure!(node_of(&after)? != node.name(), "kubia-1 is on the node that is off");
     ensure!(scene.ask("kubia-1", "/data").await? == "not to be lost", "kubia-1 has lost its data");
     scene.no_volume_had_two_writers(&["kubia-0", "kubia-1"]).await
 }

@@ -5,7 +5,6 @@
 use anyhow::{Result, ensure};
 use ordinal_tests::Witness;
 use serde_json::json;
-use std::time::Duration;
 
 use crate::{
     place::Need,
@@ -21,9 +20,6 @@ pub const STORY: Story = Story {
     play: |scene| Box::pin(play(scene)),
 };
 
-/// Many times what the operator takes to replace a pod that is gone.
-const A_WHILE: Duration = Duration::from_secs(10);
-
 async fn play(scene: &Scene) -> Result<()> {
     scene.kubia(&[("replicas", json!(2))]).await?;
     scene.at_rest("kubia", 2).await?;
@@ -35,14 +31,15 @@ async fn play(scene: &Scene) -> Result<()> {
     let node = nodes.node(node_of(&before)?)?;
     node.power_off()?;
     lost::is_told(scene, "kubia-1").await?;
-    tokio::time::sleep(A_WHILE).await;
-    ensure!(witness.lives().get("kubia-1") == Some(&1), "kubia-1 was given away: {:?}", witness.lives());
+    lost::keeps_its_name(scene, &before, &witness).await?;
 
     // A person has seen that the machine is off.
     lost::force(scene, "kubia-1").await?;
     let after = scene.replaced(&before).await?;
     ensure!(node_of(&after)? != node.name(), "kubia-1 is on the node that is off");
     ensure!(scene.ask("kubia-1", "/data").await? == "not to be lost", "kubia-1 has lost its data");
+    let told = scene.testimony("kubia-1").await?;
+    ensure!(!told.last_but_one_has_ended(), "the power did not fail: {told:#?}");
     node.power_on()?;
     scene.place().mend().await?;
 

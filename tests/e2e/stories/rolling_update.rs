@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use ordinal_tests::Witness;
 use serde_json::json;
 
-use crate::{customer::Customer, goings::Goings, scene::Scene};
+use crate::{customer::Customer, scene::Scene};
 
 use super::Story;
 
@@ -22,13 +22,13 @@ async fn play(scene: &Scene) -> Result<()> {
     scene.kubia(&[("replicas", json!(3))]).await?;
     scene.at_rest("kubia", 3).await?;
     scene.tell("kubia-1", "what was there before").await?;
-    let (witness, goings) = (Witness::of(scene), Goings::of(scene));
+    let witness = Witness::of(scene);
     let customer = Customer::of(scene).await?;
 
     scene.new_edition("kubia", "2").await?;
     scene.at_rest("kubia", 3).await?;
     customer.was_always_answered(&THREE).await?;
-    let gone = goings.names();
+    let gone = witness.gone();
     ensure!(gone == ["kubia-2", "kubia-1", "kubia-0"], "they were replaced in another order: {gone:?}");
     let lives = witness.lives();
     ensure!(THREE.iter().all(|name| lives.get(*name) == Some(&2)), "not each was replaced once: {lives:?}");

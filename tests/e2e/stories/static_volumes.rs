@@ -96,7 +96,7 @@ async fn begin(scene: &Scene, policy: &str) -> Result<()> {
 /// Deletes the set, and its claim too.
 async fn end(scene: &Scene) -> Result<()> {
     for object in ["ordinalset/kubia", "persistentvolumeclaim/data-kubia-0"] {
-        scene.kubectl().ok(["delete", object, "--timeout=60s"]).await?;
+        scene.kubectl().ok(["delete", object, "--timeout=180s"]).await?;
     }
     scene
         .eventually(SOON, "the pod is gone", async || {

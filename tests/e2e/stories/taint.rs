@@ -28,6 +28,8 @@ async fn play(scene: &Scene) -> Result<()> {
     let after = scene.replaced(&before).await?;
     ensure!(node_of(&after)? != node, "kubia-0 is on {node} again");
     scene.at_rest("kubia", 2).await?;
+    let told = scene.testimony("kubia-0").await?;
+    ensure!(told.last_but_one_has_ended(), "the evicted kubia-0 was cut off: {told:#?}");
     ensure!(scene.ask("kubia-0", "/data").await? == "to be moved", "kubia-0 has lost its data");
     scene.no_volume_had_two_writers(&["kubia-0", "kubia-1"]).await
 }

@@ -21,6 +21,9 @@ const (
 	path    = dbus.ObjectPath("/org/freedesktop/login1")
 	manager = "org.freedesktop.login1.Manager"
 
+	// A bus that is not there by then will not come. A disk from which nobody has read for long is slow.
+	start = time.Minute
+
 	// How long a shutdown waits at most, in microseconds. A kubelet that wants more would change the machine's own logind.
 	delay = uint64(60_000_000)
 
@@ -62,15 +65,14 @@ func startBus() *dbus.Conn {
 	daemon := exec.Command("dbus-daemon", "--nofork", "--nopidfile", "--config-file="+file)
 	daemon.Stderr = os.Stderr
 	must(daemon.Start())
-	for try := 1; ; try++ {
+	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) {
 		bus, err := dbus.Connect(address)
 		if err == nil {
 			return bus
 		}
-		if try == 100 {
+		if time.Since(begun) > start {
 			log.Fatal(err)
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 }
 
