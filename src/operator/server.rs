@@ -1,11 +1,12 @@
 //! What is asked of the operator over HTTP: the probes `/livez` and `/readyz`, which is 200 once all caches are filled, `/metrics`
 //! (S-7.5), and `/debug/plan/<namespace>/<name>`, a plan in words.
 
-use crate::{cache::Key, controller::Realm, explain, metrics::Metrics, sets::object_ref};
+use crate::{cache::Key, controller::Realm, metrics::Metrics, sets::object_ref};
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::Full;
 use hyper::{body::Bytes, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use ordinal_plan::explain::tell;
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use tracing::debug;
@@ -96,7 +97,7 @@ fn plan(realms: &[Arc<Realm>], namespace: &str, name: &str) -> Answer {
         return answer;
     }
     let text = match &observed.set {
-        Ok(set) => explain::tell(&realm.caches.snapshot(set, realm.book.read(&key, &set.uid).memory)),
+        Ok(set) => tell(&realm.caches.snapshot(set, realm.book.read(&key, &set.uid).memory)),
         Err(why) => format!("OrdinalSet {namespace}/{name} is skipped: {why}\n"),
     };
     (StatusCode::OK, TEXT, text)

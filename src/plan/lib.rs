@@ -15,6 +15,8 @@
 //! | `backoff` | pods that fail at once (O-7) |
 //! | `status`, `blocked` | counters, completion, conditions (S-6, O-10) |
 //! | [`carry`] | what it takes to carry a plan out: requests, refusals, what is kept |
+//! | [`gather`] | the snapshot, out of lists of all that a namespace holds |
+//! | [`explain`] | a plan in words |
 //! | [`labels`] | those of pods, in little space |
 //! | [`freshness`] | whether the snapshot has what earlier passes wrote (S-8.6) |
 //! | [`check`] | what a plan must never do, as functions (N-x) |
@@ -26,7 +28,9 @@ pub mod carry;
 pub mod check;
 pub mod claim;
 pub mod condition;
+pub mod explain;
 pub mod freshness;
+pub mod gather;
 #[cfg(test)]
 mod golden;
 pub mod labels;

@@ -74,7 +74,6 @@ fn phase_a(view: &View<'_>, failures: &Failures, templates: &Templates, out: &mu
             break;
         }
     }
-    out.stopped |= !out.failures.is_empty();
     out.push(StageKind::Slots, view, steps);
 }
 
@@ -249,7 +248,7 @@ impl Scaling {
             }
             Flow::Fail(failure) => {
                 self.failures.push(failure);
-                self.stopped |= !parallel;
+                self.stopped = true;
                 !parallel
             }
         }

@@ -455,3 +455,60 @@ impl From<lite::Service> for Service {
 pub fn controller_of(meta: &ObjectMeta) -> Option<&OwnerReference> {
     meta.owner_references.iter().flatten().find(|o| o.controller == Some(true))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn pod(name: &str, owner: &str) -> Pod {
+        let labels = json!({"app": "web", LABEL_POD_NAME: name, LABEL_POD_INDEX: "0"});
+        let owner = json!({"apiVersion": "v1", "kind": "OrdinalSet", "name": "web", "uid": owner, "controller": true});
+        let object = json!({"metadata": {"name": name, "labels": labels, "ownerReferences": [owner]}});
+        let wire: lite::Pod = serde_json::from_value(object).expect("a pod");
+        wire.into()
+    }
+
+    fn set(selector: serde_json::Value) -> Set {
+        let object = json!({
+            "apiVersion": "apps.ordinal.dev/v1", "kind": "OrdinalSet", "metadata": {"name": "web"},
+            "spec": {"selector": selector, "template": {}},
+        });
+        Set::read(object).expect("a set")
+    }
+
+    #[test]
+    fn o_14_pods_of_a_set_share_what_is_equal_and_nothing_else() {
+        let first = pod("web-0", "a");
+        let mut second = pod("web-1", "a");
+        second.share(&first);
+        let same = |one: &Pod, other: &Pod| match (&one.controller, &other.controller) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        };
+        assert!(same(&first, &second));
+        let mut other = pod("web-2", "b");
+        other.share(&first);
+        assert_eq!(other.controller.map(|owner| owner.uid.clone()).as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn s_2_5_a_selector_may_ask_for_a_pods_name_or_ordinal() {
+        let named = |label: &str, value: &str| set(json!({"matchLabels": {"app": "web", label: value}}));
+        assert!(named(LABEL_POD_NAME, "web-0").selects(&pod("web-0", "a")));
+        assert!(!named(LABEL_POD_NAME, "web-0").selects(&pod("web-1", "a")));
+        assert!(named(LABEL_POD_INDEX, "0").selects(&pod("web-0", "a")));
+        assert!(!named(LABEL_POD_INDEX, "1").selects(&pod("web-0", "a")));
+        let exists = |label: &str| set(json!({"matchExpressions": [{"key": label, "operator": "Exists"}]}));
+        for label in ["app", LABEL_POD_NAME, LABEL_POD_INDEX] {
+            assert!(exists(label).selects(&pod("web-0", "a")), "{label}");
+        }
+        assert!(!exists("other").selects(&pod("web-0", "a")));
+    }
+
+    #[test]
+    fn o_14_the_labels_of_names_are_put_together_only_for_selectors_that_ask_for_them() {
+        assert!(!set(json!({"matchLabels": {"app": "web"}})).selects_by_name);
+        assert!(set(json!({"matchLabels": {"app": "web", LABEL_POD_INDEX: "0"}})).selects_by_name);
+    }
+}

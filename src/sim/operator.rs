@@ -12,8 +12,8 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use ordinal_plan::{
     Snapshot,
     freshness::{Horizon, Writes},
-    name,
-    snapshot::{Memory, SET_KIND, Set},
+    gather::{self, Everything},
+    snapshot::{Memory, Set},
 };
 use std::sync::Arc;
 
@@ -207,40 +207,18 @@ fn index(kind: Kind) -> usize {
     kind as usize
 }
 
-/// What a plan for a set is made from, out of pods, claims, revisions and Services: those of `src/operator/collect.rs`.
+/// What a plan for a set is made from, out of pods, claims, revisions and Services.
 pub fn collect(
     set: Arc<Set>,
     [pods, claims, revisions, services]: [&Objects; 4],
     now: Timestamp,
     memory: Memory,
 ) -> Snapshot {
-    let in_family = |object: &str, parent: &str| name::parse(object).parent(object) == parent;
-    let families: Vec<String> = set.claim_templates().map(|(t, _)| format!("{t}-{}", set.name)).collect();
-    let own = |controller: Option<&str>| controller == Some(set.uid.as_str());
-    let pods = pods.objects().filter_map(|o| o.as_pod());
-    let claims = claims.objects().filter_map(|o| o.as_claim());
-    let revisions = revisions.objects().filter_map(|o| o.as_revision());
-    Snapshot {
-        now,
-        pods: pods
-            .filter(|p| {
-                let owner = p.controller.as_ref();
-                let kept = p.parsed.ordinal.is_some() || owner.is_some_and(|o| o.kind == SET_KIND);
-                kept && (own(owner.map(|o| o.uid.as_str())) || in_family(&p.name, &set.name))
-            })
-            .collect(),
-        claims: claims
-            .filter(|c| name::parse(&c.name).ordinal.is_some() && families.iter().any(|f| in_family(&c.name, f)))
-            .collect(),
-        revisions: revisions
-            .filter(|r| {
-                let owner = r.controller.as_ref();
-                let family = r.name.rsplit_once('-').is_some_and(|(prefix, _)| prefix == set.name);
-                owner.is_none() || own(owner.map(|o| o.uid.as_str())) || family
-            })
-            .collect(),
-        service: services.object(&set.spec.service_name).and_then(|o| o.as_service()),
-        set,
-        memory,
-    }
+    let all = Everything {
+        pods: pods.objects().filter_map(|o| o.as_pod()).collect(),
+        claims: claims.objects().filter_map(|o| o.as_claim()).collect(),
+        revisions: revisions.objects().filter_map(|o| o.as_revision()).collect(),
+        services: services.objects().filter_map(|o| o.as_service()).collect(),
+    };
+    gather::snapshot(set, all, now, memory)
 }

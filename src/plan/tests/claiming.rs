@@ -14,6 +14,12 @@ fn unmatched(pod: PodBuilder) -> PodBuilder {
 }
 
 #[test]
+fn s_2_1_a_name_that_only_reads_like_a_slots_is_in_nobodys_way() {
+    let world = set(1).with(pod(0).named("web-00").of_another());
+    assert_eq!((world.creates(), world.blocked()), (vec!["web-0@web-new".to_owned()], vec![]));
+}
+
+#[test]
 fn s_2_5_a_pod_of_another_uid_is_ignored() {
     for change in [
         PodBuilder::of_another,

@@ -196,6 +196,7 @@ fn n_7_the_checker_sees_too_many_available_pods_go() {
 fn n_7_the_checker_lets_a_pod_go_that_is_not_available() {
     let world = set(3).was("old").with(pods_at("old", 0..2)).with(pod(2).at("old").unready());
     assert_eq!(found(&world, StageKind::Update, vec![delete(2, Why::Outdated)]), NOTHING);
+    assert_eq!(found(&world, StageKind::Update, vec![delete(1, Why::Outdated)]), ["N-7"], "it does not count as there");
 }
 
 #[test]

@@ -42,6 +42,7 @@ fn s_6_3_replicas_counts_what_exists_in_any_phase() {
         pod(5).terminating(),
         pod(9),
     ];
+    assert_eq!(set(1).status().selector, "app=web", "by which autoscalers count them");
     assert_eq!(set(6).with(all).status().replicas, 7, "terminating and condemned ones included");
     assert_eq!(set(3).with(pod(0)).status().replicas, 1, "slots without a pod are not counted");
     assert_eq!(set(3).with(pod(0).phase("")).status().replicas, 0, "no API server has seen it");
