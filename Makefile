@@ -8,7 +8,7 @@ E2E := $(CARGO) run --quiet --locked --package ordinal-tests --bin e2e --
 # Only what stands on the command line: a forgotten KUBECONFIG must not turn a tour into a change of production.
 GIVEN := $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig $(KUBECONFIG))
 
-.PHONY: help demo test unit exhaustive vectors live live-one parity campaign fuzz faults faults-sample mutants soak fuzz-input bench bench-plan bench-readme idle-memory lint crds chart chart-test upgrade-test build image kubia-image e2e e2e-can e2e-deps e2e-clean e2e-kind e2e-minikube control-plane clean
+.PHONY: help demo test unit exhaustive vectors live live-one parity campaign fuzz faults faults-sample mutants soak fuzz-input bench bench-plan bench-readme idle-memory lint crds chart chart-test upgrade-test build install-plugin krew image kubia-image e2e e2e-can e2e-deps e2e-clean e2e-kind e2e-minikube control-plane clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -32,7 +32,7 @@ vectors: ## Decisions of the built-in controller against the planner's; VECTORS=
 	@$(CARGO) run --quiet --locked --package ordinal-tests --bin vectors -- $(VECTORS)
 
 live: control-plane ## Tests against a real API server
-	$(CARGO) build --quiet --locked --package ordinal --bin ordinal
+	$(CARGO) build --quiet --locked --package ordinal --package kubectl-ordinal --bins
 	$(CARGO) test --locked --package ordinal-tests --test live -- --test-threads=6
 
 live-one: control-plane ## One live test, by any part of its name: make live-one TEST=canary
@@ -108,6 +108,14 @@ chart-test: control-plane ## The chart with the real helm: templates, refusals, 
 build: ## The operator, as it is released
 	$(CARGO) build --locked --release --package ordinal
 	@echo "built $(or $(CARGO_TARGET_DIR),target)/release/ordinal"
+
+install-plugin: ## kubectl ordinal, where cargo puts programs, or into ROOT/bin
+	@root=$(or $(ROOT),$${CARGO_INSTALL_ROOT:-$${CARGO_HOME:-$$HOME/.cargo}}) && \
+	$(CARGO) install --locked --path src/kubectl --root "$$root" && \
+	ln -sf kubectl-ordinal "$$root/bin/kubectl_complete-ordinal"
+
+krew: ## An archive of kubectl ordinal and its manifest for krew, in target/krew; URL=where the archives will be
+	@deploy/krew.sh $(URL)
 
 image: ## The operator's image, by docker, podman or buildah; NAME=… and ARCH=amd64|arm64 if not this machine's
 	@deploy/image.sh ordinal $(or $(NAME),"") $(ARCH)

@@ -6,9 +6,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use tokio::{io::AsyncWriteExt, process::Command};
+use tokio::{io::AsyncWriteExt, process::Command, sync::OnceCell};
 
-use crate::binaries::repository;
+use crate::binaries::{built, repository};
 
 /// How a call of kubectl ended.
 #[derive(Clone, Debug)]
@@ -73,14 +73,33 @@ impl Kubectl {
         self.feed(["apply", "-f", "-"], manifests).await
     }
 
+    /// Runs `kubectl ordinal`, whatever comes out: the plugin of this checkout, which kubectl finds in PATH.
+    pub async fn ordinal<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Result<Output> {
+        static PLUGIN: OnceCell<PathBuf> = OnceCell::const_new();
+        let plugin = PLUGIN.get_or_try_init(|| built("kubectl-ordinal", &[])).await?;
+        let folder = plugin.parent().unwrap_or(Path::new("."));
+        let mut command = Command::new(&self.program);
+        // kubectl's own flags would have to stand behind the plugin's name, too.
+        command.arg("ordinal").args(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        command.env("PATH", folder).arg("--kubeconfig").arg(&self.kubeconfig);
+        if let Some(namespace) = &self.namespace {
+            command.args(["--namespace", namespace]);
+        }
+        self.finish(command, "").await
+    }
+
     async fn feed<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>, stdin: &str) -> Result<Output> {
         let mut command = Command::new(&self.program);
         command.arg("--kubeconfig").arg(&self.kubeconfig).arg("--cache-dir").arg(&self.cache);
         if let Some(namespace) = &self.namespace {
             command.args(["--namespace", namespace]);
         }
+        command.args(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self.finish(command, stdin).await
+    }
+
+    async fn finish(&self, mut command: Command, stdin: &str) -> Result<Output> {
         let mut child = command
-            .args(args.into_iter().map(|arg| arg.as_ref().to_owned()))
             .current_dir(repository())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -8,6 +8,7 @@ mod double;
 mod examples;
 mod faults;
 mod leftovers;
+mod plugin;
 mod process;
 mod refusal;
 mod repair;

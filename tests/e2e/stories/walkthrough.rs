@@ -1,10 +1,10 @@
 //! docs/walkthrough.md, played as it is written: what it shows under each command is what happens.
 //! `UPDATE_WALKTHROUGH=1` writes what happened into it instead.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use ordinal_tests::binaries::repository;
+use ordinal_tests::binaries::{built, repository};
 use tokio::process::Command;
 
 use crate::{place::Need, scene::Scene};
@@ -23,14 +23,14 @@ const PAGE: &str = "docs/walkthrough.md";
 async fn play(scene: &Scene) -> Result<()> {
     let path = repository().join(PAGE);
     let page = std::fs::read_to_string(&path).with_context(|| format!("cannot read {PAGE}"))?;
-    let kubectl = scene.place().kubectl().program();
+    let tools = [scene.place().kubectl().program().to_owned(), built("kubectl-ordinal", &[]).await?];
     let update = std::env::var_os("UPDATE_WALKTHROUGH").is_some();
     let mut played = String::new();
     for piece in pieces(&page) {
         match piece {
             Piece::Text(text) => played.push_str(&text),
             Piece::Command { typed, shown } => {
-                let printed = run(&typed, scene.place().kubeconfig(), kubectl).await?;
+                let printed = run(&typed, scene.place().kubeconfig(), &tools).await?;
                 ensure!(
                     update || shape(&printed) == shape(&shown),
                     "{PAGE} is not what happens\n$ {typed}\nit shows:\n{shown}\nand this was printed:\n{printed}"
@@ -77,10 +77,10 @@ fn pieces(page: &str) -> Vec<Piece> {
 }
 
 /// What a shell in the root of the checkout prints, whatever its exit code: the page shows failures too.
-async fn run(typed: &str, kubeconfig: &Path, kubectl: &Path) -> Result<String> {
+async fn run(typed: &str, kubeconfig: &Path, tools: &[PathBuf]) -> Result<String> {
     let usual = std::env::var_os("PATH").unwrap_or_default();
-    let ours = kubectl.parent().map(Path::to_owned);
-    let path = std::env::join_paths(ours.into_iter().chain(std::env::split_paths(&usual)))?;
+    let ours = tools.iter().filter_map(|tool| tool.parent()).map(Path::to_owned);
+    let path = std::env::join_paths(ours.chain(std::env::split_paths(&usual)))?;
     let output = Command::new("bash")
         .args(["-c", &format!("exec 2>&1\n{typed}")])
         .current_dir(repository())
@@ -95,13 +95,13 @@ async fn run(typed: &str, kubeconfig: &Path, kubectl: &Path) -> Result<String> {
     Ok(if text.is_empty() || text.ends_with('\n') { text } else { text + "\n" })
 }
 
-/// What is the same each time: all but ages and the names of volumes that the cluster made.
+/// What is the same each time: all but ages, nodes, and the names of volumes that the cluster made.
 fn shape(text: &str) -> Vec<Vec<&str>> {
     let is_age = |word: &str| {
         word.starts_with(|c: char| c.is_ascii_digit())
             && word.ends_with(['s', 'm', 'h'])
             && word.chars().all(|c| c.is_ascii_digit() || "smh".contains(c))
     };
-    let differs = |word: &str| is_age(word) || word.starts_with("pvc-");
+    let differs = |word: &str| is_age(word) || word.starts_with("pvc-") || word.starts_with("node");
     text.lines().map(|line| line.split_whitespace().filter(|word| !differs(word)).collect()).collect()
 }

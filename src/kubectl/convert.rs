@@ -1,0 +1,224 @@
+//! `kubectl ordinal convert`: a manifest of one kind as one of the other, with everything that points to it.
+
+use std::{collections::BTreeSet, io::Read, process::ExitCode};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use k8s_openapi::api::apps::v1::StatefulSet;
+use kube::Api;
+use ordinal_api::{MAX_NAME_LENGTH, OrdinalSet};
+use serde_json::{Value, json};
+
+use crate::{
+    cli::{Convert, Kind, Output, Place},
+    cluster::{Cluster, told},
+    output,
+    target::Target,
+};
+
+const NATIVE: (&str, &str) = ("apps/v1", "StatefulSet");
+const OURS: (&str, &str) = ("apps.ordinal.dev/v1", "OrdinalSet");
+
+/// What an API server writes, and nobody sends.
+const SERVERS: [&str; 6] = ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink"];
+
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+pub async fn run(args: &Convert, place: &Place) -> Result<ExitCode> {
+    let objects = match (&args.filename, &args.set) {
+        (Some(file), _) => read(file)?,
+        (None, Some(name)) => vec![live(name, args.to, place).await?],
+        (None, None) => unreachable!("the flags ask for one of them"),
+    };
+    let converted = convert(objects, args.to);
+    converted.notes.iter().for_each(|note| eprintln!("{note}"));
+    ensure!(converted.sets > 0, "there is no {} among the objects: nothing was converted", from(args.to).1);
+    match args.output {
+        Output::Json if converted.objects.len() == 1 => {
+            print!("{}", output::object(&converted.objects[0], Output::Json)?)
+        }
+        Output::Json => {
+            let list = json!({"apiVersion": "v1", "kind": "List", "items": converted.objects});
+            print!("{}", output::object(&list, Output::Json)?);
+        }
+        _ => {
+            let texts = converted.objects.iter().map(output::yaml).collect::<Result<Vec<_>>>()?;
+            print!("{}", texts.join("---\n"));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn from(to: Kind) -> (&'static str, &'static str) {
+    if to == Kind::Ordinalset { NATIVE } else { OURS }
+}
+
+fn into(to: Kind) -> (&'static str, &'static str) {
+    if to == Kind::Ordinalset { OURS } else { NATIVE }
+}
+
+fn read(file: &str) -> Result<Vec<Value>> {
+    let mut text = String::new();
+    if file == "-" {
+        std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
+    } else {
+        text = std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
+    }
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&text).map_err(|error| anyhow!("{file}: {error}"))?;
+    let one_by_one = objects.into_iter().flat_map(|object| match object["items"].as_array() {
+        Some(items) if object["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) => items.clone(),
+        _ => vec![object],
+    });
+    Ok(one_by_one.filter(|object| !object.is_null()).collect())
+}
+
+/// An object in the cluster.
+async fn live(name: &str, to: Kind, place: &Place) -> Result<Value> {
+    let cluster = Cluster::connect(place).await?;
+    if to == Kind::Statefulset {
+        let target: Target = name.parse().map_err(|e: String| anyhow!(e))?;
+        return Ok(serde_json::to_value::<OrdinalSet>(cluster.set(&target).await?)?);
+    }
+    let name = ["statefulset/", "statefulsets/", "sts/", "statefulset.apps/", "statefulsets.apps/"]
+        .iter()
+        .find_map(|prefix| name.strip_prefix(prefix))
+        .unwrap_or(name);
+    let sets: Api<StatefulSet> = cluster.api();
+    let found =
+        sets.get_opt(name).await.map_err(|error| told(error, &format!("cannot read statefulset.apps/{name}")))?;
+    let found = found.ok_or_else(|| anyhow!("statefulset.apps/{name} not found in namespace {}", cluster.namespace))?;
+    let mut object = serde_json::to_value(found)?;
+    (object["apiVersion"], object["kind"]) = (NATIVE.0.into(), NATIVE.1.into());
+    Ok(object)
+}
+
+/// What came of it.
+pub struct Converted {
+    pub objects: Vec<Value>,
+    /// How many of them are sets.
+    pub sets: usize,
+    /// What a person should know.
+    pub notes: Vec<String>,
+}
+
+/// Converts the sets among some objects, and what points to them. Others stay as they are.
+pub fn convert(mut objects: Vec<Value>, to: Kind) -> Converted {
+    let (from, into) = (from(to), into(to));
+    let is = |object: &Value| object["apiVersion"] == from.0 && object["kind"] == from.1;
+    let key = |object: &Value| (object["metadata"]["namespace"].to_string(), object["metadata"]["name"].clone());
+    let names: BTreeSet<String> = objects.iter().filter(|o| is(o)).map(|o| format!("{:?}", key(o))).collect();
+    let mut notes = Vec::new();
+    for object in &mut objects {
+        let what = format!("{}/{}", text(&object["kind"]).to_lowercase(), text(&object["metadata"]["name"]));
+        if is(object) {
+            set(object, into, &what, &mut notes);
+        } else if let Some(target) = target(object) {
+            let namespace = object["metadata"]["namespace"].to_string();
+            let points = object[target.0][target.1]["kind"] == from.1;
+            let known = names.contains(&format!("{:?}", (namespace, object[target.0][target.1]["name"].clone())));
+            if points && known {
+                let reference = &mut object[target.0][target.1];
+                (reference["apiVersion"], reference["kind"]) = (into.0.into(), into.1.into());
+                notes.push(format!("{what}: {}.{} points to the {} now", target.0, target.1, into.1));
+            }
+        }
+    }
+    let sets = names.len();
+    Converted { objects, sets, notes }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// Where an autoscaler says what it scales.
+fn target(object: &Value) -> Option<(&'static str, &'static str)> {
+    match text(&object["kind"]) {
+        "HorizontalPodAutoscaler" | "ScaledObject" => Some(("spec", "scaleTargetRef")),
+        "VerticalPodAutoscaler" => Some(("spec", "targetRef")),
+        _ => None,
+    }
+}
+
+fn set(object: &mut Value, into: (&str, &str), what: &str, notes: &mut Vec<String>) {
+    (object["apiVersion"], object["kind"]) = (into.0.into(), into.1.into());
+    notes.push(format!("{what}: apiVersion {}, kind {}", into.0, into.1));
+    let mut dropped = Vec::new();
+    let mut drop = |fields: &mut Value, name: &str, path: &str| {
+        if fields.as_object_mut().is_some_and(|fields| fields.remove(name).is_some()) {
+            dropped.push(format!("{path}{name}"));
+        }
+    };
+    drop(object, "status", "");
+    for field in SERVERS {
+        drop(&mut object["metadata"], field, "metadata.");
+    }
+    drop(&mut object["metadata"]["annotations"], LAST_APPLIED, "annotation ");
+    if object["metadata"]["annotations"].is_null() {
+        object["metadata"].as_object_mut().into_iter().for_each(|meta| _ = meta.remove("annotations"));
+    }
+    drop(&mut object["spec"], "adoptFrom", "spec.");
+    for template in object["spec"]["volumeClaimTemplates"].as_array_mut().into_iter().flatten() {
+        drop(template, "status", "spec.volumeClaimTemplates[].");
+        drop(&mut template["metadata"], "creationTimestamp", "spec.volumeClaimTemplates[].metadata.");
+    }
+    drop(&mut object["spec"]["template"]["metadata"], "creationTimestamp", "spec.template.metadata.");
+    if !dropped.is_empty() {
+        notes.push(format!("{what}: left out what an API server writes: {}", dropped.join(", ")));
+    }
+    let length = text(&object["metadata"]["name"]).len();
+    if into == OURS && length > MAX_NAME_LENGTH {
+        notes.push(format!("{what}: its name has {length} characters; a new OrdinalSet may have {MAX_NAME_LENGTH}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn native() -> Value {
+        json!({
+            "apiVersion": "apps/v1", "kind": "StatefulSet",
+            "metadata": {"name": "web", "uid": "u", "resourceVersion": "7", "labels": {"a": "b"}, "annotations": {LAST_APPLIED: "{}"}},
+            "spec": {"replicas": 3, "template": {"metadata": {"creationTimestamp": null, "labels": {"a": "b"}}},
+                "volumeClaimTemplates": [{"metadata": {"name": "data"}, "status": {"phase": "Pending"}}]},
+            "status": {"replicas": 3},
+        })
+    }
+
+    #[test]
+    fn a_set_changes_its_kind_and_nothing_of_its_spec() {
+        let converted = convert(vec![native()], Kind::Ordinalset);
+        let set = &converted.objects[0];
+        assert_eq!((&set["apiVersion"], &set["kind"]), (&json!("apps.ordinal.dev/v1"), &json!("OrdinalSet")));
+        assert_eq!(set["spec"]["replicas"], 3);
+        assert_eq!(set["spec"]["volumeClaimTemplates"], json!([{"metadata": {"name": "data"}}]));
+        assert_eq!(set["metadata"], json!({"name": "web", "labels": {"a": "b"}, "annotations": {}}));
+        assert!(set["status"].is_null() && converted.sets == 1);
+    }
+
+    #[test]
+    fn there_and_back_is_the_same() {
+        let there = convert(vec![native()], Kind::Ordinalset).objects;
+        let back = convert(there.clone(), Kind::Statefulset).objects;
+        assert_eq!(back[0]["kind"], "StatefulSet");
+        assert_eq!(convert(back, Kind::Ordinalset).objects, there);
+    }
+
+    #[test]
+    fn an_autoscaler_follows_its_set_and_no_other() {
+        let autoscaler = |name: &str| {
+            json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": name},
+                "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": name}}})
+        };
+        let converted = convert(vec![autoscaler("web"), native(), autoscaler("other")], Kind::Ordinalset);
+        let kind = |n: usize| converted.objects[n]["spec"]["scaleTargetRef"]["kind"].clone();
+        assert_eq!((kind(0), kind(2)), (json!("OrdinalSet"), json!("StatefulSet")));
+    }
+
+    #[test]
+    fn other_objects_stay_as_they_are() {
+        let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "uid": "u"}});
+        let converted = convert(vec![service.clone()], Kind::Ordinalset);
+        assert_eq!((converted.objects, converted.sets), (vec![service], 0));
+    }
+}

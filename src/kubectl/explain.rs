@@ -1,0 +1,43 @@
+//! `kubectl ordinal explain`: the plan of the operator's own planner, made from what there is now.
+
+use std::{process::ExitCode, sync::Arc};
+
+use anyhow::{Result, anyhow};
+use k8s_openapi::{NamespaceResourceScope, jiff::Timestamp};
+use kube::{Resource, ResourceExt, api::ListParams};
+use ordinal_api::lite;
+use ordinal_plan::{
+    explain::tell,
+    gather::{Everything, snapshot},
+    snapshot::{Memory, Set},
+};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    cli::One,
+    cluster::{Cluster, told},
+};
+
+pub async fn run(args: &One, cluster: &Cluster) -> Result<ExitCode> {
+    let set = cluster.set(&args.set).await?;
+    let name = set.name_any();
+    let set = Set::new(set).map_err(|why| anyhow!("OrdinalSet {name} is skipped by the operator: {why}"))?;
+    let everything = Everything {
+        pods: all::<lite::Pod, _>(cluster).await?,
+        claims: all::<lite::Claim, _>(cluster).await?,
+        revisions: all::<lite::Revision, _>(cluster).await?,
+        services: all::<lite::Service, _>(cluster).await?,
+    };
+    print!("{}", tell(&snapshot(Arc::new(set), everything, Timestamp::now(), Memory::default())));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn all<W, T>(cluster: &Cluster) -> Result<Vec<Arc<T>>>
+where
+    W: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + std::fmt::Debug,
+    T: From<W>,
+{
+    let listed = cluster.api::<W>().list(&ListParams::default()).await;
+    let listed = listed.map_err(|error| told(error, &format!("cannot list {}", W::plural(&()))))?;
+    Ok(listed.into_iter().map(|wire| Arc::new(T::from(wire))).collect())
+}
