@@ -72,7 +72,7 @@ faults-sample: control-plane
 mutants: control-plane ## Deliberate defects, one at a time, each of which the tests must find; ONLY=part of its description
 	@$(CARGO) run --quiet --locked --package ordinal-tests --bin mutants -- $(if $(ONLY),--only "$(ONLY)")
 
-plan-mutants: ## Every small change of the planner that cargo-mutants knows, and which of them no test notices; two hours
+plan-mutants: ## Every small change of the planner that cargo-mutants knows, and which of them no test of its notices; an hour
 	@tests/plan-mutants.sh
 
 soak: control-plane ## Fifty sets at a time live and die for a while: memory and connections afterwards; ROUNDS=30
