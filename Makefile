@@ -32,7 +32,8 @@ vectors: ## Decisions of the built-in controller against the planner's; VECTORS=
 	@$(CARGO) run --quiet --locked --package ordinal-tests --bin vectors -- $(VECTORS)
 
 live: control-plane ## Tests against a real API server
-	$(CARGO) build --quiet --locked --package ordinal --package kubectl-ordinal --bins
+	$(CARGO) build --quiet --locked --package ordinal --bin ordinal
+	$(CARGO) build --quiet --locked --package kubectl-ordinal --bin kubectl-ordinal
 	$(CARGO) test --locked --package ordinal-tests --test live -- --test-threads=6
 
 live-one: control-plane ## One live test, by any part of its name: make live-one TEST=canary

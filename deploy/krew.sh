@@ -40,4 +40,8 @@ for arch in amd64 arm64; do
     bin: kubectl-ordinal
 END
 done
+grep --quiet selector "$manifest" || {
+	echo "krew: nothing could be packed here" >&2
+	exit 1
+}
 echo "$manifest"

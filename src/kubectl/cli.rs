@@ -104,7 +104,7 @@ pub struct RolloutStatus {
     #[command(flatten)]
     pub set: One,
     /// Wait until it is complete; false: tell how it stands.
-    #[arg(short, long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    #[arg(short, long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub watch: bool,
     /// Give up after so long, such as 90s or 5m; 0 waits for ever.
     #[arg(long, default_value = "0", value_parser = time::duration)]
@@ -146,7 +146,7 @@ pub struct Restart {
 #[derive(Args)]
 pub struct DryRun {
     /// `client` only tells what would be sent, `server` has it judged without keeping it.
-    #[arg(long, value_enum, default_value = "none", num_args = 0..=1, default_missing_value = "client")]
+    #[arg(long, value_enum, default_value = "none", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
     pub dry_run: Dry,
 }
 

@@ -43,9 +43,12 @@ impl Cluster {
 
     /// A set that is there.
     pub async fn set(&self, target: &Target) -> Result<OrdinalSet> {
-        let found = self.api::<OrdinalSet>().get_opt(&target.0).await;
-        let found = found.map_err(|error| told(error, &format!("cannot read {target}")))?;
-        found.ok_or_else(|| anyhow!("{target} not found in namespace {}", self.namespace))
+        self.api::<OrdinalSet>().get(&target.0).await.map_err(|error| match error {
+            kube::Error::Api(status) if status.code == 404 && status.reason == "NotFound" => {
+                anyhow!("{target} not found in namespace {}", self.namespace)
+            }
+            error => told(error, &format!("cannot read {target}")),
+        })
     }
 }
 

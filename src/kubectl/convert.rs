@@ -1,6 +1,6 @@
 //! `kubectl ordinal convert`: a manifest of one kind as one of the other, with everything that points to it.
 
-use std::{collections::BTreeSet, io::Read, process::ExitCode};
+use std::{io::Read, process::ExitCode};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -63,12 +63,17 @@ fn read(file: &str) -> Result<Vec<Value>> {
     } else {
         text = std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
     }
-    let objects: Vec<Value> = serde_saphyr::from_multiple(&text).map_err(|error| anyhow!("{file}: {error}"))?;
+    let objects = parse(&text).map_err(|error| anyhow!("{file}: {error}"))?;
     let one_by_one = objects.into_iter().flat_map(|object| match object["items"].as_array() {
         Some(items) if object["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) => items.clone(),
         _ => vec![object],
     });
     Ok(one_by_one.filter(|object| !object.is_null()).collect())
+}
+
+/// YAML as kubectl reads it: modes of files are octal.
+fn parse(text: &str) -> Result<Vec<Value>, serde_saphyr::Error> {
+    serde_saphyr::from_multiple_with_options(text, serde_saphyr::options! { legacy_octal_numbers: true })
 }
 
 /// An object in the cluster.
@@ -104,26 +109,36 @@ pub struct Converted {
 pub fn convert(mut objects: Vec<Value>, to: Kind) -> Converted {
     let (from, into) = (from(to), into(to));
     let is = |object: &Value| object["apiVersion"] == from.0 && object["kind"] == from.1;
-    let key = |object: &Value| (object["metadata"]["namespace"].to_string(), object["metadata"]["name"].clone());
-    let names: BTreeSet<String> = objects.iter().filter(|o| is(o)).map(|o| format!("{:?}", key(o))).collect();
+    let place = |object: &Value| {
+        (text(&object["metadata"]["namespace"]).to_owned(), text(&object["metadata"]["name"]).to_owned())
+    };
+    let sets: Vec<(String, String)> = objects.iter().filter(|object| is(object)).map(place).collect();
     let mut notes = Vec::new();
     for object in &mut objects {
         let what = format!("{}/{}", text(&object["kind"]).to_lowercase(), text(&object["metadata"]["name"]));
         if is(object) {
             set(object, into, &what, &mut notes);
-        } else if let Some(target) = target(object) {
-            let namespace = object["metadata"]["namespace"].to_string();
-            let points = object[target.0][target.1]["kind"] == from.1;
-            let known = names.contains(&format!("{:?}", (namespace, object[target.0][target.1]["name"].clone())));
-            if points && known {
-                let reference = &mut object[target.0][target.1];
+        } else if let Some((spec, field)) =
+            target(object).filter(|(spec, field)| object[*spec][*field]["kind"] == from.1)
+        {
+            let (namespace, name) = (place(object).0, text(&object[spec][field]["name"]).to_owned());
+            // Where one says no namespace, it is whatever the other's is.
+            let same = |set: &&(String, String)| {
+                set.1 == name && (set.0 == namespace || set.0.is_empty() || namespace.is_empty())
+            };
+            if sets.iter().any(|set| same(&set)) {
+                let reference = &mut object[spec][field];
                 (reference["apiVersion"], reference["kind"]) = (into.0.into(), into.1.into());
-                notes.push(format!("{what}: {}.{} points to the {} now", target.0, target.1, into.1));
+                notes.push(format!("{what}: {spec}.{field} points to the {} now", into.1));
+            } else {
+                notes.push(format!(
+                    "{what}: {spec}.{field} points to a {} {name} that is not among these: left as it is",
+                    from.1
+                ));
             }
         }
     }
-    let sets = names.len();
-    Converted { objects, sets, notes }
+    Converted { objects, sets: sets.len(), notes }
 }
 
 fn text(value: &Value) -> &str {
@@ -143,25 +158,22 @@ fn set(object: &mut Value, into: (&str, &str), what: &str, notes: &mut Vec<Strin
     (object["apiVersion"], object["kind"]) = (into.0.into(), into.1.into());
     notes.push(format!("{what}: apiVersion {}, kind {}", into.0, into.1));
     let mut dropped = Vec::new();
-    let mut drop = |fields: &mut Value, name: &str, path: &str| {
-        if fields.as_object_mut().is_some_and(|fields| fields.remove(name).is_some()) {
+    let mut drop = |fields: Option<&mut Value>, name: &str, path: &str| {
+        if fields.and_then(Value::as_object_mut).is_some_and(|fields| fields.remove(name).is_some()) {
             dropped.push(format!("{path}{name}"));
         }
     };
-    drop(object, "status", "");
+    drop(Some(object), "status", "");
     for field in SERVERS {
-        drop(&mut object["metadata"], field, "metadata.");
+        drop(object.pointer_mut("/metadata"), field, "metadata.");
     }
-    drop(&mut object["metadata"]["annotations"], LAST_APPLIED, "annotation ");
-    if object["metadata"]["annotations"].is_null() {
-        object["metadata"].as_object_mut().into_iter().for_each(|meta| _ = meta.remove("annotations"));
+    drop(object.pointer_mut("/metadata/annotations"), LAST_APPLIED, "annotation ");
+    let templates = object.pointer_mut("/spec/volumeClaimTemplates").and_then(Value::as_array_mut);
+    for template in templates.into_iter().flatten() {
+        drop(Some(template), "status", "spec.volumeClaimTemplates[].");
+        drop(template.pointer_mut("/metadata"), "creationTimestamp", "spec.volumeClaimTemplates[].metadata.");
     }
-    drop(&mut object["spec"], "adoptFrom", "spec.");
-    for template in object["spec"]["volumeClaimTemplates"].as_array_mut().into_iter().flatten() {
-        drop(template, "status", "spec.volumeClaimTemplates[].");
-        drop(&mut template["metadata"], "creationTimestamp", "spec.volumeClaimTemplates[].metadata.");
-    }
-    drop(&mut object["spec"]["template"]["metadata"], "creationTimestamp", "spec.template.metadata.");
+    drop(object.pointer_mut("/spec/template/metadata"), "creationTimestamp", "spec.template.metadata.");
     if !dropped.is_empty() {
         notes.push(format!("{what}: left out what an API server writes: {}", dropped.join(", ")));
     }
@@ -213,6 +225,39 @@ mod tests {
         let converted = convert(vec![autoscaler("web"), native(), autoscaler("other")], Kind::Ordinalset);
         let kind = |n: usize| converted.objects[n]["spec"]["scaleTargetRef"]["kind"].clone();
         assert_eq!((kind(0), kind(2)), (json!("OrdinalSet"), json!("StatefulSet")));
+    }
+
+    #[test]
+    fn modes_of_files_stay_what_they_are() {
+        let volume = parse("defaultMode: 0400\n").expect("YAML");
+        assert_eq!(volume, [json!({"defaultMode": 256})]);
+    }
+
+    #[test]
+    fn nothing_is_written_that_was_not_there_and_odd_objects_are_borne() {
+        let bare = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "spec": {"replicas": 3}});
+        let converted = convert(vec![bare], Kind::Ordinalset).objects;
+        let expected = json!({"apiVersion": "apps.ordinal.dev/v1", "kind": "OrdinalSet", "spec": {"replicas": 3}});
+        assert_eq!(converted, [expected]);
+        let odd = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": "web", "spec": "x"});
+        assert_eq!(convert(vec![odd], Kind::Ordinalset).sets, 1);
+    }
+
+    #[test]
+    fn an_autoscaler_without_a_namespace_follows_too_and_one_that_stays_behind_is_told() {
+        let mut set = native();
+        set["metadata"]["namespace"] = "prod".into();
+        let autoscaler = |name: &str| {
+            json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": name},
+                "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": name}}})
+        };
+        let converted = convert(vec![set, autoscaler("web"), autoscaler("db")], Kind::Ordinalset);
+        assert_eq!(converted.objects[1]["spec"]["scaleTargetRef"]["kind"], "OrdinalSet");
+        assert!(
+            converted.notes.iter().any(|note| note.contains("StatefulSet db that is not among these")),
+            "{:?}",
+            converted.notes
+        );
     }
 
     #[test]

@@ -9,12 +9,14 @@ use k8s_openapi::{
 };
 use kube::{ResourceExt, api::ListParams};
 use ordinal_api::{Condition, OrdinalSet, OrdinalSetStatus};
+use serde_json::json;
 
 use crate::{
     cli::{Output, Sets},
     cluster::{Cluster, told},
     family::{Family, revision_of},
     output::{self, Mood, Table, paint},
+    rollout::judge,
     time,
 };
 
@@ -27,22 +29,30 @@ pub async fn run(args: &Sets, cluster: &Cluster) -> Result<ExitCode> {
             listed.map_err(|error| told(error, "cannot list OrdinalSets"))?.items
         }
     };
-    if sets.is_empty() {
+    if sets.is_empty() && args.output.is_none_or(|format| format == Output::Wide) {
         eprintln!("No OrdinalSets found in namespace {}.", cluster.namespace);
     }
-    let now = Timestamp::now();
-    let one = sets.len() == 1 && args.set.is_some();
-    for set in sets {
-        match args.output {
-            Some(Output::Name) => println!("ordinalset.apps.ordinal.dev/{}", set.name_any()),
-            Some(format @ (Output::Json | Output::Yaml)) => print!("{}", output::object(&set, format)?),
-            wide => {
-                let family = Family::around(cluster, set).await?;
-                print!("{}", screen(&family, now, wide == Some(Output::Wide)));
-                if !one {
-                    println!();
-                }
+    match args.output {
+        Some(Output::Name) => {
+            sets.iter().for_each(|set| println!("ordinalset.apps.ordinal.dev/{}", set.name_any()));
+        }
+        Some(format @ (Output::Json | Output::Yaml)) => match (&args.set, sets.as_slice()) {
+            (Some(_), [one]) => print!("{}", output::object(one, format)?),
+            (_, all) => {
+                print!("{}", output::object(&json!({"apiVersion": "v1", "kind": "List", "items": all}), format)?)
             }
+        },
+        wide => {
+            let now = Timestamp::now();
+            let screens = sets.into_iter().map(async |set| {
+                let family = Family::around(cluster, set).await?;
+                Ok::<_, anyhow::Error>(screen(&family, now, wide == Some(Output::Wide)))
+            });
+            let mut texts = Vec::new();
+            for screen in screens {
+                texts.push(screen.await?);
+            }
+            print!("{}", texts.join("\n"));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -65,11 +75,10 @@ pub fn screen(family: &Family, now: Timestamp, wide: bool) -> String {
 fn headline(set: &OrdinalSet, status: &OrdinalSetStatus) -> String {
     let observed = status.observed_generation >= set.metadata.generation.unwrap_or(0);
     let wanted = set.spec.replicas;
-    let done = observed && status.available_replicas == wanted && status.updated_replicas == wanted;
     let is = |type_: &str| status.conditions.iter().any(|c| c.type_ == type_ && c.status == "True");
     let (word, mood) = match () {
         () if is("Stalled") => ("Stalled", Mood::Bad),
-        () if done && status.replicas == wanted => ("Complete", Mood::Good),
+        () if judge(set).done => ("Complete", Mood::Good),
         () => ("Progressing", Mood::Busy),
     };
     let behind = if observed { "" } else { ", its last change is not observed yet" };
@@ -129,7 +138,8 @@ fn slots(family: &Family, status: &OrdinalSetStatus, now: Timestamp, wide: bool)
         }
         table.row(cells);
     }
-    let hidden = range.filter(|ordinal| ordinals.binary_search(ordinal).is_err()).take(1_000_000).count();
+    let shown = ordinals.iter().filter(|ordinal| range.contains(ordinal)).count();
+    let hidden = range.len().saturating_sub(shown);
     if hidden > 0 {
         table.row([format!("… {hidden} more, all missing")]);
     }

@@ -12,8 +12,8 @@ fi
 name=ordinal-e2e
 there() {
 	case $program in
-	kind) kind get clusters 2>/dev/null | grep --line-regexp --quiet "$name" ;;
-	minikube) minikube profile list --light --output json 2>/dev/null | grep --quiet "\"Name\": *\"$name\"" ;;
+	kind) grep --line-regexp --quiet "$name" <<<"$(kind get clusters 2>/dev/null)" ;;
+	minikube) grep --quiet "\"Name\": *\"$name\"" <<<"$(minikube profile list --light --output json 2>/dev/null)" ;;
 	esac
 }
 if there; then

@@ -6,6 +6,7 @@ mod restart;
 mod status;
 mod undo;
 
+pub use progress::judge;
 use std::process::ExitCode;
 
 use anyhow::Result;

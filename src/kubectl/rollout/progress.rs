@@ -39,6 +39,10 @@ pub fn judge(set: &OrdinalSet) -> Progress {
     if status.available_replicas < replicas {
         return waiting(format!("{} of {replicas} pods are available{why}", status.available_replicas));
     }
+    // The counts do not tell which pods they are of: after a canary that was taken back, its pod is the old one.
+    if let Some(busy) = busy {
+        return waiting(busy.message.clone().unwrap_or_else(|| "pods are still to be replaced".into()));
+    }
     let text = if partition > 0 && !on_delete {
         format!(
             "partitioned roll out complete: {} new pods have been updated, those below ordinal {} stay as they are",
@@ -85,6 +89,7 @@ mod tests {
             json!({"updatedReplicas": 2}),
             json!({"availableReplicas": 2}),
             json!({"conditions": [{"type": "Stalled", "status": "True", "message": "no"}]}),
+            json!({"conditions": [{"type": "Progressing", "status": "True", "message": "web-2 is old"}]}),
         ] {
             let progress = judge(&set(json!({}), status.clone()));
             assert!(!progress.done, "{status}: {progress:?}");

@@ -38,7 +38,8 @@ pub async fn run(args: &RolloutStatus, cluster: &Cluster) -> Result<ExitCode> {
         println!("{}", progress.text);
         return Ok(if progress.done { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    let deadline = Instant::now() + if args.timeout.is_zero() { FOR_EVER } else { args.timeout };
+    let timeout = if args.timeout.is_zero() { FOR_EVER } else { args.timeout.min(FOR_EVER) };
+    let deadline = Instant::now() + timeout;
     let this = watcher::Config::default().fields(&format!("metadata.name={}", target.0));
     let mut sets = pin!(watcher(cluster.api::<OrdinalSet>(), this).default_backoff());
     let mut pods = pin!(watcher(cluster.api::<Pod>(), watcher::Config::default()).default_backoff());
@@ -49,6 +50,7 @@ pub async fn run(args: &RolloutStatus, cluster: &Cluster) -> Result<ExitCode> {
         told: BTreeMap::new(),
         line: String::new(),
     };
+    let (mut listed, mut watches_pods) = (false, true);
     let mut tick = interval(TICK);
     loop {
         let progress = judge(&show.set);
@@ -61,20 +63,38 @@ pub async fn run(args: &RolloutStatus, cluster: &Cluster) -> Result<ExitCode> {
                 bail!("timed out waiting for the condition: {}", progress.text);
             }
             Some(event) = sets.next() => match event {
-                Ok(Event::Apply(set) | Event::InitApply(set)) => show.see(set)?,
-                Ok(Event::Delete(_)) => bail!("{target} has been deleted"),
-                Ok(_) => {}
+                Ok(Event::Init) => listed = false,
+                Ok(Event::Apply(set) | Event::InitApply(set)) => {
+                    listed = true;
+                    show.see(set)?;
+                }
+                Ok(Event::InitDone) if listed => {}
+                // It may have gone between two watches, too.
+                Ok(Event::InitDone | Event::Delete(_)) => bail!("{target} has been deleted"),
+                Err(error) if is_refused(&error) => bail!("cannot watch {target}: {error}"),
                 Err(error) => eprintln!("watching {target}: {error}; trying again"),
             },
-            Some(event) = pods.next() => match event {
+            Some(event) = pods.next(), if watches_pods => match event {
                 Ok(Event::Apply(pod) | Event::InitApply(pod)) => show.pod(pod),
                 Ok(Event::Delete(pod)) => show.gone(&pod),
                 Ok(_) => {}
+                Err(error) if is_refused(&error) => {
+                    eprintln!("pods are not shown: {error}");
+                    watches_pods = false;
+                }
                 Err(error) => eprintln!("watching pods: {error}; trying again"),
             },
             _ = tick.tick() => show.time_passes(),
         }
     }
+}
+
+/// For want of a right, which does not come by itself.
+fn is_refused(error: &watcher::Error) -> bool {
+    let (watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error)) = error else {
+        return false;
+    };
+    matches!(error, kube::Error::Api(status) if matches!(status.code, 401 | 403))
 }
 
 /// What has been told so far.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use kube::{
     ResourceExt,
@@ -38,15 +38,22 @@ pub async fn run(args: &Undo, cluster: &Cluster) -> Result<ExitCode> {
         println!("{target} would get this template{}", told(dry));
         return Ok(ExitCode::SUCCESS);
     }
-    // The template as a whole, and only of the set that was read: somebody may have changed it meanwhile.
+    // The template as a whole, and only of the spec that was read: somebody may have changed it meanwhile.
     let patch = json!([
         {"op": "test", "path": "/metadata/uid", "value": set.uid()},
-        {"op": "test", "path": "/metadata/resourceVersion", "value": set.resource_version()},
+        {"op": "test", "path": "/metadata/generation", "value": set.metadata.generation},
         {"op": "replace", "path": "/spec/template", "value": template},
     ]);
     let patch = Patch::<OrdinalSet>::Json(serde_json::from_value(patch)?);
     let done = cluster.api::<OrdinalSet>().patch(&target.0, &PatchParams { force: false, ..params(dry) }, &patch).await;
-    done.map_err(|error| cluster::told(error, &format!("cannot roll {target} back")))?;
+    done.map_err(|error| match error {
+        kube::Error::Api(status)
+            if status.code == 422 && status.message.contains("the server rejected our request") =>
+        {
+            anyhow!("{target} was changed meanwhile: look at it, and try again")
+        }
+        error => cluster::told(error, &format!("cannot roll {target} back")),
+    })?;
     println!("{target} rolled back{}", told(dry));
     Ok(ExitCode::SUCCESS)
 }

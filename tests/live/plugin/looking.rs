@@ -26,6 +26,10 @@ async fn status_shows_a_set_on_one_screen() -> Outcome {
     let json: Value = serde_json::from_str(&ordinal(&ns, "status db -o json").await?)?;
     assert_eq!((&json["kind"], &json["metadata"]["name"]), (&json!("OrdinalSet"), &json!("db")));
     has(&ordinal(&ns, "status db -o yaml").await?, &["kind: OrdinalSet\n", "  name: db\n"]);
+    ns.create_set(set("web", 0, json!({}))).await?;
+    let list: Value = serde_json::from_str(&ordinal(&ns, "status -o json").await?)?;
+    assert_eq!((&list["kind"], list["items"].as_array().map(Vec::len)), (&json!("List"), Some(2)));
+    assert_eq!(ordinal(&ns, "status -l app=web -o name").await?.lines().count(), 0, "sets by their own labels");
     Ok(())
 }
 

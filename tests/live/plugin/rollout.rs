@@ -1,5 +1,7 @@
 //! `kubectl ordinal rollout`, with the words and exit codes of `kubectl rollout`.
 
+use std::time::Duration;
+
 use kube::ResourceExt;
 use ordinal_tests::{Look, Outcome, world};
 use serde_json::json;
@@ -51,6 +53,40 @@ async fn rollout_status_says_that_a_partition_holds_pods_back() -> Outcome {
     Ok(())
 }
 
+/// The counts alone would be those of a complete one.
+#[tokio::test]
+async fn rollout_status_of_a_canary_that_was_taken_back_waits_for_its_pod() -> Outcome {
+    let ns = world::namespace("plugin-canary").await?;
+    ns.create_set(set("web", 3, json!({"updateStrategy": {"rollingUpdate": {"partition": 2}}}))).await?;
+    ns.settled("web").await?;
+    ns.patch_set("web", image("nginx:2")).await?;
+    ordinal(&ns, "rollout status web --timeout=60s").await?;
+    // Nobody takes the new pod away, so the old one cannot be replaced by it.
+    ns.annotate_pod("web-2", json!({"test.ordinal.dev/stop-after": "1h"})).await?;
+    ordinal(&ns, "rollout undo web").await?;
+    let told = refused(&ns, "rollout status web --timeout=3s").await?;
+    has(&told, &["timed out waiting for the condition"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn rollout_status_ends_when_the_set_is_deleted() -> Outcome {
+    let ns = world::namespace("plugin-deleted").await?;
+    let mut object = set("web", 1, json!({}));
+    object["spec"]["template"]["metadata"]["annotations"] = json!({"test.ordinal.dev/never-ready": "true"});
+    ns.create_set(object).await?;
+    ns.members_are("web", &["web-0"]).await?;
+    let watching = refused(&ns, "rollout status web --timeout=60s");
+    let deleting = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        ns.kubectl().ok(["delete", "ords", "web", "--cascade=orphan"]).await
+    };
+    let (told, deleted) = tokio::join!(watching, deleting);
+    deleted?;
+    has(&told?, &["ordinalset.apps.ordinal.dev/web has been deleted"]);
+    Ok(())
+}
+
 #[tokio::test]
 async fn rollout_history_lists_prints_and_compares_revisions() -> Outcome {
     let ns = world::namespace("plugin-history").await?;
@@ -67,7 +103,7 @@ async fn rollout_history_lists_prints_and_compares_revisions() -> Outcome {
     );
     has(&ordinal(&ns, "rollout history web --revision=1").await?, &["with revision #1", "image: nginx:1"]);
     let difference = ordinal(&ns, "rollout history web --revision=1 --revision=2").await?;
-    has(&difference, &["-", "image: nginx:1", "+", "image: nginx:2"]);
+    has(&difference, &["-  - image: nginx:1\n", "+  - image: nginx:2\n"]);
     assert_eq!(ordinal(&ns, "rollout history web -o name").await?.lines().count(), 2);
     has(&refused(&ns, "rollout history web --revision=7").await?, &["revision 7", "there are 1, 2"]);
     Ok(())
