@@ -13,7 +13,7 @@ package=${1-}
 case $package in
 ordinal)
 	dockerfile=deploy/Dockerfile
-	usual=ordinal:$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+	usual=ordinal:$(own_version)
 	;;
 kubia)
 	dockerfile=examples/kubia/Dockerfile

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source deploy/lib.sh
 
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+version=$(own_version)
 url=${1:-https://example.invalid/v$version}
 folder=${CARGO_TARGET_DIR:-target}/krew
 mkdir -p "$folder"

@@ -10,6 +10,9 @@ own_arch() {
 	esac
 }
 
+# The version of this checkout.
+own_version() { sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1; }
+
 # static_binary PACKAGE ARCH: builds a program of this workspace and prints where it is. It is linked statically with
 # musl, by the linker that comes with Rust; for another architecture than this machine's its C compiler is needed as
 # well (ring has C and assembly in it): Debian's gcc-aarch64-linux-gnu or gcc-x86-64-linux-gnu.

@@ -10,14 +10,14 @@ use ordinal_plan::name;
 use crate::{
     cli::One,
     cluster::{Cluster, told},
-    family::templates,
+    family::is_claim_of,
     output::Table,
     time,
 };
 
 pub async fn run(args: &One, cluster: &Cluster) -> Result<ExitCode> {
     let set = cluster.set(&args.set).await?;
-    let (set_name, templates) = (set.name_any(), templates(&set));
+    let set_name = set.name_any();
     let listed = cluster.api::<Event>().list(&ListParams::default()).await;
     let mut events = listed.map_err(|error| told(error, "cannot list events"))?.items;
     // Pods and claims that are gone had something to say too: they are known by their names.
@@ -26,8 +26,7 @@ pub async fn run(args: &One, cluster: &Cluster) -> Result<ExitCode> {
         match event.involved_object.kind.as_deref() {
             Some("OrdinalSet") => about == set_name,
             Some("Pod") => name::parse(about).parent(about) == set_name,
-            Some("PersistentVolumeClaim") => name::parse_claim(about, &set_name)
-                .is_some_and(|(template, _)| templates.contains(&template.to_owned())),
+            Some("PersistentVolumeClaim") => is_claim_of(&set, about),
             _ => false,
         }
     });

@@ -38,7 +38,7 @@ impl Family {
 
     /// Reads what hangs on a set.
     pub async fn around(cluster: &Cluster, set: OrdinalSet) -> Result<Self> {
-        let (uid, set_name) = (set.uid().unwrap_or_default(), set.name_any());
+        let uid = set.uid().unwrap_or_default();
         let all = ListParams::default();
         let (pods, claims) = (cluster.api::<Pod>(), cluster.api::<PersistentVolumeClaim>());
         let (pods, claims) = futures::try_join!(pods.list(&all), claims.list(&all))
@@ -49,16 +49,13 @@ impl Family {
             "" => None,
             name => services.get_opt(name).await.map_err(|error| told(error, "cannot read the Service"))?,
         };
-        let ours = |pod: &Pod| pod.owner_references().iter().any(|o| o.controller == Some(true) && o.uid == uid);
-        let pods = pods.into_iter().filter(ours).filter_map(|pod| {
+        let pods = pods.into_iter().filter(|pod| is_controlled_by(pod, &uid)).filter_map(|pod| {
             let ordinal = name::parse(&pod.name_any()).ordinal?;
             Some((ordinal, pod))
         });
-        let templates = templates(&set);
-        let is_ours =
-            |name: &str| name::parse_claim(name, &set_name).is_some_and(|(t, _)| templates.contains(&t.to_owned()));
-        let claims = claims.into_iter().map(|claim| (claim.name_any(), claim)).filter(|(name, _)| is_ours(name));
-        Ok(Self { pods: pods.collect(), claims: claims.collect(), revisions, service, set })
+        let claims = claims.into_iter().map(|claim| (claim.name_any(), claim));
+        let claims = claims.filter(|(name, _)| is_claim_of(&set, name)).collect();
+        Ok(Self { pods: pods.collect(), claims, revisions, service, set })
     }
 
     /// The claims of an ordinal.
@@ -76,10 +73,15 @@ impl Family {
     }
 }
 
-/// The names of a set's claim templates.
-pub fn templates(set: &OrdinalSet) -> Vec<String> {
-    let names = set.spec.volume_claim_templates.iter().filter_map(|t| t["metadata"]["name"].as_str());
-    names.map(str::to_owned).collect()
+/// Whether a claim has the name of one that a set's templates make.
+pub fn is_claim_of(set: &OrdinalSet, claim: &str) -> bool {
+    let templates = || set.spec.volume_claim_templates.iter().map(|template| &template["metadata"]["name"]);
+    name::parse_claim(claim, &set.name_any()).is_some_and(|(template, _)| templates().any(|name| name == template))
+}
+
+/// Whether an object's controller is the one of this UID.
+pub fn is_controlled_by(object: &impl ResourceExt, uid: &str) -> bool {
+    object.owner_references().iter().any(|owner| owner.controller == Some(true) && owner.uid == uid)
 }
 
 /// A set's own revisions, oldest first.
@@ -87,8 +89,7 @@ pub async fn revisions(cluster: &Cluster, set: &OrdinalSet) -> Result<Vec<Contro
     let uid = set.uid().unwrap_or_default();
     let listed = cluster.api::<ControllerRevision>().list(&ListParams::default()).await;
     let listed = listed.map_err(|error| told(error, "cannot list ControllerRevisions"))?;
-    let ours = |r: &ControllerRevision| r.owner_references().iter().any(|o| o.controller == Some(true) && o.uid == uid);
-    let mut ours: Vec<_> = listed.into_iter().filter(ours).collect();
+    let mut ours: Vec<_> = listed.into_iter().filter(|revision| is_controlled_by(revision, &uid)).collect();
     ours.sort_by_key(|revision| (number(revision), revision.name_any()));
     Ok(ours)
 }

@@ -44,13 +44,9 @@ pub async fn run(args: &Sets, cluster: &Cluster) -> Result<ExitCode> {
         },
         wide => {
             let now = Timestamp::now();
-            let screens = sets.into_iter().map(async |set| {
-                let family = Family::around(cluster, set).await?;
-                Ok::<_, anyhow::Error>(screen(&family, now, wide == Some(Output::Wide)))
-            });
             let mut texts = Vec::new();
-            for screen in screens {
-                texts.push(screen.await?);
+            for set in sets {
+                texts.push(screen(&Family::around(cluster, set).await?, now, wide == Some(Output::Wide)));
             }
             print!("{}", texts.join("\n"));
         }

@@ -14,6 +14,7 @@ pub fn tell(snapshot: &Snapshot) -> String {
         Err(_) => "the planner panicked: a defect, please report it\n".to_owned(),
     }
 }
+
 struct Told<'a> {
     set: &'a Set,
     plan: &'a Plan,

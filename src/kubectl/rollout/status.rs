@@ -19,7 +19,7 @@ use super::progress::judge;
 use crate::{
     cli::RolloutStatus,
     cluster::Cluster,
-    family::revision_of,
+    family::{is_controlled_by, revision_of},
     output::{Mood, paint},
     status::state,
 };
@@ -125,7 +125,7 @@ impl Show {
     }
 
     fn pod(&mut self, pod: Pod) {
-        if pod.owner_references().iter().any(|o| o.controller == Some(true) && o.uid == self.uid) {
+        if is_controlled_by(&pod, &self.uid) {
             let name = pod.name_any();
             self.tell(&name, &pod);
             self.pods.insert(name, pod);
