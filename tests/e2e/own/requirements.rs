@@ -21,8 +21,8 @@ const PROGRAMS: [(&str, &str); 10] = [
     ("unshare", "util-linux"),
 ];
 
-/// Any of these builds images; buildah is what we install when there is none.
-const BUILDERS: [&str; 3] = ["buildah", "podman", "docker"];
+/// Builds images, and is what we install where nothing else does: a docker may be there whose daemon is not.
+const BUILDER: &str = "buildah";
 
 /// What a node's network is made of, each tried in a network that is gone at once.
 const NETWORK: [(&str, &str); 4] = [
@@ -36,8 +36,8 @@ const NETWORK: [(&str, &str); 4] = [
 pub fn packages() -> Vec<&'static str> {
     let mut packages: Vec<&str> =
         PROGRAMS.iter().filter(|(program, _)| in_path(program).is_none()).map(|(_, package)| *package).collect();
-    if BUILDERS.iter().all(|program| in_path(program).is_none()) {
-        packages.push("buildah");
+    if in_path(BUILDER).is_none() && lacks_a_builder().is_some() {
+        packages.push(BUILDER);
     }
     packages.sort_unstable();
     packages.dedup();
