@@ -1,6 +1,9 @@
 //! The simulation's calls, sent to a real API server.
 
-use k8s_openapi::api::{apps::v1::ControllerRevision, core::v1 as core};
+use k8s_openapi::api::{
+    apps::v1::{ControllerRevision, StatefulSet},
+    core::v1 as core,
+};
 use kube::{
     Api, Client,
     api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy},
@@ -22,6 +25,7 @@ pub fn api(client: &Client, namespace: &str, kind: Kind) -> Api<DynamicObject> {
         Kind::Claim => ApiResource::erase::<core::PersistentVolumeClaim>(&()),
         Kind::Revision => ApiResource::erase::<ControllerRevision>(&()),
         Kind::Service => ApiResource::erase::<core::Service>(&()),
+        Kind::Native => ApiResource::erase::<StatefulSet>(&()),
     };
     Api::namespaced_with(client.clone(), namespace, &resource)
 }

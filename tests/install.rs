@@ -37,10 +37,18 @@ pub async fn operator_permissions(kubectl: &Kubectl) -> Result<()> {
     permissions_from(&repository().join("deploy/manifests"), kubectl).await
 }
 
+/// Installs deploy/adoption.yaml: what else the operator needs to take StatefulSets over.
+pub async fn adoption_permissions(kubectl: &Kubectl) -> Result<()> {
+    permissions(&repository().join("deploy/adoption.yaml"), kubectl).await
+}
+
 /// The same of other manifests.
 pub async fn permissions_from(manifests: &Path, kubectl: &Kubectl) -> Result<()> {
-    let path = manifests.join("ordinal.yaml");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    permissions(&manifests.join("ordinal.yaml"), kubectl).await
+}
+
+async fn permissions(path: &Path, kubectl: &Kubectl) -> Result<()> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let objects: Vec<Value> =
         serde_saphyr::from_multiple(&text).with_context(|| format!("cannot parse {}", path.display()))?;
     let objects: Vec<Value> = objects.into_iter().filter(|object| object["kind"] != "Deployment").collect();

@@ -5,7 +5,9 @@
 use libfuzzer_sys::fuzz_target;
 use ordinal_api::lite;
 use ordinal_plan::{
-    Snapshot, check, plan,
+    Snapshot, check,
+    native::Native,
+    plan,
     snapshot::{Claim, Memory, Pod, Revision, Service, Set},
 };
 use serde::de::DeserializeOwned;
@@ -28,6 +30,16 @@ fn all<W: DeserializeOwned, T: From<W>>(
     all.into_iter().map(Arc::new).collect()
 }
 
+/// A StatefulSet that may be in the way, or be what is to be taken over.
+fn native(lines: &[&[u8]]) -> Native {
+    let text = lines.iter().find_map(|line| line.strip_prefix(b"n"));
+    match text.and_then(|text| serde_json::from_slice(text).ok()) {
+        Some(native) => Native::There(Arc::new(native)),
+        None if text.is_some() => Native::Absent,
+        None => Native::Unwatched,
+    }
+}
+
 fuzz_target!(|data: &[u8]| {
     let lines: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
     let Some(Ok(set)) = lines.first().and_then(|text| serde_json::from_slice(text).ok()).map(Set::read) else { return };
@@ -38,6 +50,7 @@ fuzz_target!(|data: &[u8]| {
         claims: all::<lite::Claim, Claim>(&lines, b'c', |c| (&c.name, &mut c.uid)),
         revisions: all::<lite::Revision, Revision>(&lines, b'r', |r| (&r.name, &mut r.uid)),
         service: all::<lite::Service, Service>(&lines, b's', |s| (&s.name, &mut s.uid)).pop(),
+        native: native(&lines),
         memory: Memory::default(),
     };
     let first = plan(&snapshot);

@@ -93,6 +93,37 @@ pub struct OrdinalSetSpec {
     /// Where the ordinals begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ordinals: Option<Ordinals>,
+
+    /// A running StatefulSet of the same name whose pods are to be taken over as they run. Until that is done the set does
+    /// nothing else; then the operator takes the field away. Not in a StatefulSet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopt_from: Option<AdoptFrom>,
+}
+
+/// `spec.adoptFrom`
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct AdoptFrom {
+    /// `apps/v1`
+    pub api_version: String,
+    /// `StatefulSet`
+    pub kind: String,
+    /// Its `metadata.uid`: exactly this one is taken over, and no namesake.
+    pub uid: String,
+    /// What would be refused otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accept: Vec<Accept>,
+}
+
+/// One entry of `spec.adoptFrom.accept`.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+pub enum Accept {
+    /// The StatefulSet is amid a roll-out that its partition holds.
+    PartialRollout,
+    /// The templates differ: pods are replaced once they have been taken over.
+    TemplateChange,
 }
 
 /// `spec.podManagementPolicy`
@@ -213,6 +244,40 @@ pub struct OrdinalSetStatus {
     pub conditions: Vec<Condition>,
     /// Up to ten pods that keep the set from its goal, and why (O-10). Not in a StatefulSet.
     pub blocked_pods: Vec<BlockedPod>,
+    /// How far the taking over of a StatefulSet has come. Not in a StatefulSet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adoption: Option<AdoptionStatus>,
+}
+
+/// `status.adoption`. What is in the way, if anything is, says the condition `Adopted`.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct AdoptionStatus {
+    /// UID of the StatefulSet.
+    pub uid: String,
+    /// What is being done.
+    pub phase: AdoptionPhase,
+}
+
+/// `status.adoption.phase`, in the order in which they come.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+pub enum AdoptionPhase {
+    /// Both sets are compared; nothing has been written but this status.
+    Verifying,
+    /// Claims are secured, and pods and revisions get the set as a second owner.
+    Staging,
+    /// The StatefulSet is deleted, and leaves its pods.
+    Releasing,
+    /// Revisions and pods become the set's own.
+    Claiming,
+    /// Nothing would be changed: `spec.adoptFrom` is taken away.
+    Finishing,
+    /// The pods are the set's.
+    Adopted,
+    /// `spec.adoptFrom` was taken away by somebody else before the end.
+    Abandoned,
 }
 
 /// One entry of `status.conditions`, in the standard form. Only `type` and `status` are required of others (O-1).

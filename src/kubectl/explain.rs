@@ -7,8 +7,10 @@ use k8s_openapi::{NamespaceResourceScope, jiff::Timestamp};
 use kube::{Resource, ResourceExt, api::ListParams};
 use ordinal_api::lite;
 use ordinal_plan::{
+    adoption::is_disabled,
     explain::tell,
     gather::{Everything, snapshot},
+    native::StatefulSet,
     snapshot::{Memory, Set},
 };
 use serde::de::DeserializeOwned;
@@ -22,14 +24,25 @@ pub async fn run(args: &One, cluster: &Cluster) -> Result<ExitCode> {
     let set = cluster.set(&args.set).await?;
     let name = set.name_any();
     let set = Set::new(set).map_err(|why| anyhow!("OrdinalSet {name} is skipped by the operator: {why}"))?;
-    let everything = Everything {
+    let mut everything = everything(cluster).await?;
+    // What counts is what the operator may see, and who asks may be somebody else.
+    if is_disabled(&set.status) {
+        everything.natives = None;
+    }
+    print!("{}", tell(&snapshot(Arc::new(set), everything, Timestamp::now(), Memory::default())));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a namespace holds, as far as plans look at it.
+pub async fn everything(cluster: &Cluster) -> Result<Everything> {
+    Ok(Everything {
         pods: all::<lite::Pod, _>(cluster).await?,
         claims: all::<lite::Claim, _>(cluster).await?,
         revisions: all::<lite::Revision, _>(cluster).await?,
         services: all::<lite::Service, _>(cluster).await?,
-    };
-    print!("{}", tell(&snapshot(Arc::new(set), everything, Timestamp::now(), Memory::default())));
-    Ok(ExitCode::SUCCESS)
+        // The operator may see them or not; whoever asks may not have to.
+        natives: all::<StatefulSet, StatefulSet>(cluster).await.ok(),
+    })
 }
 
 async fn all<W, T>(cluster: &Cluster) -> Result<Vec<Arc<T>>>

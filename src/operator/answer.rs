@@ -26,6 +26,8 @@ pub struct AckMeta {
     pub resource_version: String,
     /// Which object it was.
     pub uid: String,
+    /// The version of its spec.
+    pub generation: Option<i64>,
     /// Whether it is being deleted.
     pub deletion_timestamp: Option<String>,
 }

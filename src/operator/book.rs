@@ -50,6 +50,7 @@ impl Caches {
             Kind::Claim => &self.claims.horizon,
             Kind::Revision => &self.revisions.horizon,
             Kind::Service => &self.services.horizon,
+            Kind::Native => &self.natives.horizon,
         }
     }
 }

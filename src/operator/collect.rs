@@ -8,6 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use ordinal_plan::{
     Snapshot,
     freshness::Kind,
+    native::{Native, StatefulSet},
     snapshot::{Claim, Memory, Pod, Revision, Service, Set},
 };
 use std::sync::Arc;
@@ -22,6 +23,10 @@ pub struct Caches {
     pub revisions: Arc<Cache<Revision>>,
     /// Services of the whole cluster.
     pub services: Arc<Cache<Service>>,
+    /// StatefulSets of the whole cluster, where the operator may see them.
+    pub natives: Arc<Cache<StatefulSet>>,
+    /// Whether it may.
+    pub adoption: bool,
     /// OrdinalSets of the whole cluster.
     pub sets: Arc<Sets>,
 }
@@ -36,18 +41,21 @@ impl Caches {
             ("ControllerRevision", &self.revisions.horizon),
             ("Service", &self.services.horizon),
         ];
-        all.into_iter().filter(|(_, horizon)| !horizon.is_synced()).map(|(kind, _)| kind).collect()
+        let natives = self.adoption.then_some(("StatefulSet", &self.natives.horizon));
+        all.into_iter().chain(natives).filter(|(_, horizon)| !horizon.is_synced()).map(|(kind, _)| kind).collect()
     }
 
     /// How many objects of each kind there are.
-    pub fn sizes(&self) -> [(Kind, usize); 5] {
-        [
+    pub fn sizes(&self) -> Vec<(Kind, usize)> {
+        let natives = self.adoption.then_some((Kind::Native, self.natives.len()));
+        let all = [
             (Kind::Set, self.sets.store.len()),
             (Kind::Pod, self.pods.len()),
             (Kind::Claim, self.claims.len()),
             (Kind::Revision, self.revisions.len()),
             (Kind::Service, self.services.len()),
-        ]
+        ];
+        all.into_iter().chain(natives).collect()
     }
 
     /// What there is for one set, now.
@@ -63,6 +71,10 @@ impl Caches {
             claims: self.claims.union(&families.collect::<Vec<_>>()),
             revisions: self.revisions.union(&[own, named, orphans]),
             service: self.services.get(&key(&set.spec.service_name)),
+            native: match self.adoption {
+                true => self.natives.get(&key(&set.name)).map_or(Native::Absent, Native::There),
+                false => Native::Unwatched,
+            },
             set: set.clone(),
             memory,
         }

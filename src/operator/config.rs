@@ -59,6 +59,10 @@ pub struct Run {
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', value_parser = namespace)]
     pub namespaces: Vec<String>,
 
+    /// Take over StatefulSets where spec.adoptFrom asks for it: they are watched then, which needs rights on them.
+    #[arg(long, value_name = "BOOL", default_value_t = false, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub adoption: bool,
+
     /// How many sets are worked on at a time; with --namespaces, in each of them.
     #[arg(long, value_name = "N", default_value = "5", value_parser = count)]
     pub workers: NonZeroU16,

@@ -35,14 +35,16 @@ pub struct Realm {
 }
 
 impl Realm {
-    /// Nothing known yet; with the writer of the cache of sets.
-    pub fn new(namespace: Option<String>) -> (Arc<Self>, store::Writer<Observed>) {
+    /// Nothing known yet, with StatefulSets to be watched where there is `adoption`; and the writer of the cache of sets.
+    pub fn new(namespace: Option<String>, adoption: bool) -> (Arc<Self>, store::Writer<Observed>) {
         let (sets, writer) = Sets::new();
         let caches = Caches {
             pods: Arc::default(),
             claims: Arc::default(),
             revisions: Arc::default(),
             services: Arc::default(),
+            natives: Arc::default(),
+            adoption,
             sets: Arc::new(sets),
         };
         (Arc::new(Self { namespace, caches: Arc::new(caches), book: Arc::default() }), writer)
@@ -76,6 +78,8 @@ pub async fn run(
     let (namespace, sets) = (realm.namespace.clone(), caches.sets.clone());
     let site = watch::Site { client: client.clone(), namespace, sets, metrics: metrics.clone() };
     let (wake, woken) = mpsc::unbounded();
+    let natives =
+        caches.adoption.then(|| tokio::spawn(watch::drive(site.clone(), caches.natives.clone(), wake.clone())));
     let watches: [JoinHandle<()>; 4] = [
         tokio::spawn(watch::drive(site.clone(), caches.pods.clone(), wake.clone())),
         tokio::spawn(watch::drive(site.clone(), caches.claims.clone(), wake.clone())),
@@ -114,7 +118,7 @@ pub async fn run(
             futures::future::ready(())
         })
         .await;
-    watches.iter().for_each(JoinHandle::abort);
+    watches.iter().chain(&natives).for_each(JoinHandle::abort);
     gatekeeper.abort();
     info!("all passes have ended");
 }

@@ -10,7 +10,10 @@ use crate::{
 };
 use futures::future::join_all;
 use k8s_openapi::{
-    api::{apps::v1::ControllerRevision, core::v1 as core},
+    api::{
+        apps::v1::{ControllerRevision, StatefulSet},
+        core::v1 as core,
+    },
     jiff::Timestamp,
 };
 use kube::{
@@ -20,9 +23,11 @@ use kube::{
 use ordinal_api::{OrdinalSet, OrdinalSetStatus};
 use ordinal_plan::{
     Plan,
-    action::{Action, FailedPod, Pace, Stage, StageKind, Step},
+    action::{Action, ClaimOwners, FailedPod, Pace, Stage, StageKind, Step},
+    adoption,
     carry::{self, Ask, Learned},
     freshness::{Kind, Mark, Writes},
+    revision::encode,
     scale::Batch,
     snapshot::Set,
 };
@@ -89,7 +94,8 @@ impl Executor {
             }
             let failed = pass.stage(stage).await.is_err() && stage.kind != StageKind::Service;
             stopped |= failed;
-            pass.report().undetermined |= failed && stage.kind <= StageKind::Revision;
+            // An adoption judges by the StatefulSet, which is there whatever fails.
+            pass.report().undetermined |= failed && (StageKind::Claiming..=StageKind::Revision).contains(&stage.kind);
         }
         for failure in &plan.failures {
             match &failure.pod {
@@ -110,6 +116,11 @@ impl Executor {
         let patch = Patch::Merge(carry::status_patch(set, status));
         let request = requests(Kind::Set, set).patch_subresource("status", &set.name, &patch_params(), &patch);
         let ack = call(&self.client, request).await?;
+        if let Some((reason, message)) = adoption::news(&set.status, status) {
+            let held = reason != adoption::CONDITION;
+            let tell = if held { Events::warning } else { Events::normal };
+            tell(&self.events, &subject(set), reason, "Adopt", None, message.to_owned());
+        }
         Ok(self.caches.mark(Kind::Set, &ack.metadata.resource_version))
     }
 }
@@ -128,7 +139,7 @@ struct Pass<'a> {
 impl Pass<'_> {
     async fn stage(&self, stage: &Stage) -> Result<(), Stopped> {
         match stage.kind {
-            StageKind::Claiming => self.claiming(stage).await,
+            StageKind::Adoption | StageKind::Claiming => self.claiming(stage).await,
             _ => match stage.pace {
                 Pace::OneByOne => self.one_by_one(&stage.steps).await,
                 Pace::SlowStart => self.slow_start(&stage.steps).await,
@@ -138,12 +149,14 @@ impl Pass<'_> {
 
     /// Adoptions are tried after a live read of the set, and all of them before a failure counts (S-2.5).
     async fn claiming(&self, stage: &Stage) -> Result<(), Stopped> {
-        let mut may_adopt = stage.actions().any(Action::adopts);
+        let mut may_adopt = stage.actions().any(Action::needs_the_live_set);
+        // Whoever takes spec.adoptFrom away keeps the StatefulSet.
+        let exactly = stage.actions().any(|action| matches!(action, Action::ReleaseNative { .. }));
         let mut until = Instant::now();
         let mut result = Ok(());
         for action in stage.actions() {
             if may_adopt && Instant::now() >= until {
-                match self.confirm_set().await {
+                match self.confirm_set(exactly).await {
                     Ok(()) => until = Instant::now() + READ_HOLDS,
                     Err(failure) => {
                         may_adopt = false;
@@ -151,7 +164,7 @@ impl Pass<'_> {
                     }
                 }
             }
-            let acted = match action.adopts() {
+            let acted = match action.needs_the_live_set() {
                 false => self.act(action).await,
                 true if may_adopt => timeout_at(until, self.act(action)).await.unwrap_or_else(|_| {
                     let why = "no answer before the live read of the set was too long ago".to_owned();
@@ -166,8 +179,8 @@ impl Pass<'_> {
         result
     }
 
-    /// The one read: is the set that we know still the one, and not being deleted?
-    async fn confirm_set(&self) -> Result<(), Failure> {
+    /// The one read: is the set that we know still the one, not being deleted and, `exactly`, with the spec that we know?
+    async fn confirm_set(&self, exactly: bool) -> Result<(), Failure> {
         let request = requests(Kind::Set, self.set).get(&self.set.name, &Default::default());
         let live = call(&self.executor.client, request).await?.metadata;
         if live.uid != self.set.uid {
@@ -175,6 +188,9 @@ impl Pass<'_> {
         }
         if live.deletion_timestamp.is_some() {
             return Err(Failure::Conflict("the set is being deleted".into()));
+        }
+        if exactly && live.generation != Some(self.set.generation) {
+            return Err(Failure::Conflict("the set's spec has changed".into()));
         }
         Ok(())
     }
@@ -276,7 +292,8 @@ impl Pass<'_> {
         let to = requests(kind, self.set);
         let client = &self.executor.client;
         let ack = match ask {
-            Ask::Create(object) => call(client, to.create(&post_params(), object.to_string().into_bytes())).await?,
+            // The built-in controller compares revisions byte by byte, should it ever get to see this one (S-3.1).
+            Ask::Create(object) => call(client, to.create(&post_params(), encode(&object).into_bytes())).await?,
             Ask::Try(object) => {
                 let params = PostParams { dry_run: true, ..post_params() };
                 return call(client, to.create(&params, object.to_string().into_bytes())).await.map(drop);
@@ -290,6 +307,10 @@ impl Pass<'_> {
                     self.report().writes.deleted.push((name, uid));
                 }
                 return Ok(());
+            }
+            Ask::Orphan { uid, resource_version } => {
+                let exactly = Preconditions { uid: Some(uid), resource_version: Some(resource_version) };
+                call(client, to.delete(&name, &DeleteParams::orphan().preconditions(exactly))).await?
             }
         };
         let mark = self.executor.caches.mark(kind, &ack.metadata.resource_version);
@@ -313,6 +334,10 @@ impl Pass<'_> {
                 let note = format!("{verb} Service {name} in OrdinalSet {set} successful");
                 self.tell(&format!("Successful{verb}"), verb, Some(Target { kind: "Service", name }), note);
             }
+            Action::ReleaseNative { name, .. } => {
+                let note = format!("StatefulSet {name} was deleted and leaves its pods to OrdinalSet {set}");
+                self.tell("ReleasedStatefulSet", "Adopt", None, note);
+            }
             _ => {}
         }
     }
@@ -330,14 +355,20 @@ impl Pass<'_> {
                 let note = format!("Create Claim {name} for Pod {pod} in OrdinalSet {set} failed error: {failure}");
                 self.warn("FailedCreate", "Create", Some(claim_target(name)), note);
             }
-            (Action::UpdateClaim(change), Failure::Refused(_) | Failure::Other(_)) => {
-                let why = format!("could not update claim {} for delete policy ownerRefs: {failure}", change.name);
-                self.pod_failed("Update", &change.pod, &why);
+            (
+                Action::UpdateClaim(ClaimOwners { name, pod: Some(pod), .. }),
+                Failure::Refused(_) | Failure::Other(_),
+            ) => {
+                let why = format!("could not update claim {name} for delete policy ownerRefs: {failure}");
+                self.pod_failed("Update", pod, &why);
             }
             (Action::CreateService { name } | Action::UpdateService { name, .. }, _) => {
                 let verb = service_verb(action);
                 let note = format!("{verb} Service {name} in OrdinalSet {set} failed error: {failure}");
                 self.warn(&format!("Failed{verb}"), verb, Some(Target { kind: "Service", name }), note);
+            }
+            (action, Failure::Refused(_) | Failure::Other(_)) if action.takes_over() => {
+                self.warn("FailedAdoption", "Adopt", None, format!("failed to {action}: {failure}"));
             }
             (Action::TryPod { .. }, Failure::Refused(message)) => {
                 let revision = &self.plan.templates.update.revision;
@@ -390,6 +421,7 @@ fn requests(kind: Kind, set: &Set) -> Request {
         Kind::Claim => core::PersistentVolumeClaim::url_path(&(), namespace),
         Kind::Revision => ControllerRevision::url_path(&(), namespace),
         Kind::Service => core::Service::url_path(&(), namespace),
+        Kind::Native => StatefulSet::url_path(&(), namespace),
     })
 }
 

@@ -3,7 +3,10 @@
 use crate::cache::{Cached, Group, Key};
 use kube::core::ObjectMeta;
 use ordinal_api::{OrdinalSet, lite};
-use ordinal_plan::snapshot::{Claim, Pod, Revision, SET_KIND, Service, Set, controller_of};
+use ordinal_plan::{
+    native::StatefulSet,
+    snapshot::{Claim, Pod, Revision, SET_KIND, Service, Set, controller_of},
+};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::sync::Arc;
@@ -112,6 +115,18 @@ impl Cached for Service {
 
     fn keep(wire: lite::Service) -> Option<Self> {
         Some(Self::from(wire))
+    }
+
+    fn groups(&self, _: &Key) -> Vec<Group> {
+        Vec::new()
+    }
+}
+
+impl Cached for StatefulSet {
+    type Wire = Self;
+
+    fn keep(wire: Self) -> Option<Self> {
+        Some(wire)
     }
 
     fn groups(&self, _: &Key) -> Vec<Group> {

@@ -109,7 +109,8 @@ async fn operate(run: Run) -> Result<End, String> {
     let client = client::for_work(config, &run, &metrics)?;
     let identity = identity(&run);
 
-    let (realms, writers): (Vec<_>, Vec<_>) = run.realms().into_iter().map(Realm::new).unzip();
+    let (realms, writers): (Vec<_>, Vec<_>) =
+        run.realms().into_iter().map(|realm| Realm::new(realm, run.adoption)).unzip();
     tokio::spawn(server::serve(listener, realms.clone().into(), metrics.clone()));
     let events = events::Events::spawn(client.clone(), &identity);
     let stop = stop_signal()?.shared();

@@ -18,7 +18,10 @@ use kube::{
         watcher,
     },
 };
-use ordinal_plan::snapshot::{Claim, Phase, Pod, Revision, SET_KIND, Service};
+use ordinal_plan::{
+    native::StatefulSet,
+    snapshot::{Claim, Phase, Pod, Revision, SET_KIND, Service},
+};
 use serde::de::DeserializeOwned;
 use std::{collections::BTreeSet, fmt::Debug, pin::pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
@@ -251,13 +254,23 @@ impl Woken for Claim {
 }
 
 impl Woken for Revision {
-    /// The owner, before and after; one of a predecessor too: its names may be those that a set would use (S-3.4).
+    /// The owner, before and after; one of a predecessor too: its names may be those that a set would use (S-3.4). So may those
+    /// of a StatefulSet of the set's name, which keeps it waiting.
     fn concerned(change: &Change<Self>, sets: &Sets) -> Vec<Key> {
         let versions = [&change.before, &change.after];
-        let owners = versions.into_iter().flatten().filter_map(|r| owner(change, r.controller.as_ref()?));
+        let controllers = versions.into_iter().flatten().filter_map(|r| r.controller.as_ref());
+        let owners = controllers.filter(|c| c.kind == SET_KIND || c.kind == "StatefulSet");
+        let owners = owners.map(|c| Key { namespace: change.key.namespace.clone(), name: c.name.clone() });
         // One that goes with its set is no loss: recorded again, it would only have to be collected again.
         let collected = |key: &Key| change.after.is_none() && sets.is_deleting(key);
         owners.filter(|key| sets.contains(key) && !collected(key)).collect()
+    }
+}
+
+impl Woken for StatefulSet {
+    /// The set of its name: it is in its way, or is to be taken over.
+    fn concerned(change: &Change<Self>, sets: &Sets) -> Vec<Key> {
+        Some(change.key.clone()).filter(|key| sets.contains(key)).into_iter().collect()
     }
 }
 

@@ -167,6 +167,8 @@ pub struct Stage {
 /// What a stage is for, in the order in which stages come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StageKind {
+    /// Taking over a StatefulSet. Where adoptions are among it, they are made as in the next one.
+    Adoption,
     /// Adopt and release (S-2.5, S-3.11). All steps are tried before a failure ends the pass.
     Claiming,
     /// The governing Service (O-9). A failure is reported and ends nothing.
@@ -232,6 +234,16 @@ pub enum Action {
     DeletePod { name: String, uid: String, why: Why },
     /// Ask by a dry run whether the server would run the update revision's pod of an ordinal (O-4).
     TryPod { name: String, ordinal: i32 },
+    /// Have a StatefulSet that is to be taken over keep its claims, whoever deletes it.
+    RetainClaims { name: String, uid: String, resource_version: String },
+    /// Make the set an owner, but not the controller, of a pod that is to be taken over: nothing collects it then.
+    PromisePod { name: String, uid: String },
+    /// The same for a revision.
+    PromiseRevision { name: String, uid: String },
+    /// Delete exactly this version of a StatefulSet, and leave its pods.
+    ReleaseNative { name: String, uid: String, resource_version: String },
+    /// Take `spec.adoptFrom` away: it is done.
+    EndAdoption,
 }
 
 /// A change of a claim's owner references.
@@ -243,8 +255,8 @@ pub struct ClaimOwners {
     pub uid: String,
     /// The version that was judged: a claim that has changed since is judged again.
     pub resource_version: String,
-    /// The pod it belongs to, for events.
-    pub pod: String,
+    /// The pod it belongs to, for events; none where it is taken from a StatefulSet.
+    pub pod: Option<String>,
     /// UIDs of owners to take off.
     pub remove: Vec<String>,
     /// Owners to add.
@@ -305,6 +317,11 @@ impl fmt::Display for Action {
             }
             Self::DeletePod { name, why, .. } => write!(f, "delete pod {name}: {why}"),
             Self::TryPod { name, .. } => write!(f, "try pod {name} at the update revision"),
+            Self::RetainClaims { name, .. } => write!(f, "have StatefulSet {name} retain its claims"),
+            Self::PromisePod { name, .. } => write!(f, "become an owner of pod {name}"),
+            Self::PromiseRevision { name, .. } => write!(f, "become an owner of revision {name}"),
+            Self::ReleaseNative { name, .. } => write!(f, "delete StatefulSet {name} and leave its pods"),
+            Self::EndAdoption => write!(f, "take spec.adoptFrom away"),
         }
     }
 }

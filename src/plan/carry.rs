@@ -9,7 +9,7 @@ use crate::{
     pod, revision, service,
     snapshot::{Memory, Refusal, Set, Trial, Verdict},
 };
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::Timestamp};
 use ordinal_api::OrdinalSetStatus;
 use serde_json::{Value, json};
 
@@ -37,6 +37,13 @@ pub enum Ask {
     Strategic(Value),
     /// DELETE exactly the object of this UID, in its own time (O-5, N-2).
     Delete(String),
+    /// DELETE exactly this version of the object of this UID, and leave what it owns.
+    Orphan {
+        /// `metadata.uid`
+        uid: String,
+        /// `metadata.resourceVersion`
+        resource_version: String,
+    },
 }
 
 /// What a refusal says of the object.
@@ -93,13 +100,47 @@ impl Action {
             Self::TryPod { name, ordinal } => {
                 (Kind::Pod, name, Ask::Try(pod::desired(set, *ordinal, &templates.update)))
             }
+            Self::RetainClaims { name, uid, resource_version } => {
+                let policy = json!({"whenDeleted": "Retain", "whenScaled": "Retain"});
+                let metadata = json!({"uid": uid, "resourceVersion": resource_version});
+                let change = json!({"metadata": metadata, "spec": {"persistentVolumeClaimRetentionPolicy": policy}});
+                (Kind::Native, name, Ask::Merge(change))
+            }
+            Self::PromisePod { name, uid } => (Kind::Pod, name, promise(set, uid)),
+            Self::PromiseRevision { name, uid } => (Kind::Revision, name, promise(set, uid)),
+            Self::ReleaseNative { name, uid, resource_version } => {
+                let (uid, resource_version) = (uid.clone(), resource_version.clone());
+                (Kind::Native, name, Ask::Orphan { uid, resource_version })
+            }
+            Self::EndAdoption => {
+                let metadata = json!({"uid": set.uid, "resourceVersion": set.resource_version});
+                (Kind::Set, &set.name, Ask::Merge(json!({"metadata": metadata, "spec": {"adoptFrom": null}})))
+            }
         };
         Request { kind, name: name.clone(), ask }
     }
 
-    /// Whether it makes the set an owner, which asks for a live read of the set before (S-2.5, S-3.11).
+    /// Whether it makes the set the controller (S-2.5, S-3.11).
     pub fn adopts(&self) -> bool {
         matches!(self, Self::AdoptPod { .. } | Self::AdoptRevision { .. })
+    }
+
+    /// Whether it is a step of taking over a StatefulSet.
+    pub fn takes_over(&self) -> bool {
+        match self {
+            Self::RetainClaims { .. }
+            | Self::PromisePod { .. }
+            | Self::PromiseRevision { .. }
+            | Self::ReleaseNative { .. }
+            | Self::EndAdoption => true,
+            Self::UpdateClaim(change) => change.pod.is_none(),
+            _ => false,
+        }
+    }
+
+    /// Whether the set is to be read live before: it is made an owner, or what is deleted goes for its sake.
+    pub fn needs_the_live_set(&self) -> bool {
+        self.adopts() || matches!(self, Self::ReleaseNative { .. })
     }
 
     /// Whether a refusal is as good as success.
@@ -110,7 +151,13 @@ impl Action {
             Self::ReleasePod { .. }
             | Self::DeletePod { .. }
             | Self::DeleteRevision { .. }
-            | Self::UpdateService { .. } => matches!(answer, Answer::Gone | Answer::Changed),
+            | Self::UpdateService { .. }
+            // It is judged anew.
+            | Self::RetainClaims { .. }
+            | Self::PromisePod { .. }
+            | Self::PromiseRevision { .. }
+            | Self::ReleaseNative { .. }
+            | Self::EndAdoption => matches!(answer, Answer::Gone | Answer::Changed),
             // Somebody was faster: the watch brings it.
             Self::CreateService { .. } => answer == Answer::Taken,
             Self::TryPod { .. } => match answer {
@@ -130,6 +177,11 @@ impl Action {
 
 fn adopt(set: &Set, uid: &str) -> Ask {
     owned_by(uid, json!(set.controller_ref()))
+}
+
+fn promise(set: &Set, uid: &str) -> Ask {
+    let OwnerReference { api_version, kind, name, uid: owner, .. } = set.controller_ref();
+    owned_by(uid, json!({"apiVersion": api_version, "kind": kind, "name": name, "uid": owner}))
 }
 
 /// Changes one owner of exactly the object of this UID; others stay (N-10).
@@ -154,7 +206,8 @@ pub struct Learned {
 }
 
 impl Learned {
-    /// What keeps a pod from being made, and only somebody else can mend, is for the status too. The first one counts.
+    /// What keeps a pod from being made or taken over, and only somebody else can mend, is for the status too. The first one
+    /// counts.
     pub fn note_refusal(&mut self, action: &Action, message: &str) {
         let makes_pods = matches!(
             action,
@@ -163,7 +216,7 @@ impl Learned {
                 | Action::CreateRevision { .. }
                 | Action::CreateClaim { .. }
         );
-        if makes_pods && self.refusal.is_none() {
+        if (makes_pods || action.takes_over()) && self.refusal.is_none() {
             self.refusal = Some(Refusal { doing: action.to_string(), message: message.to_owned() });
         }
     }

@@ -4,9 +4,12 @@
 
 use crate::{
     action::{Action, Plan, StageKind, Which, Why},
+    adoption::verify,
+    native::Native,
     snapshot::{Pod, Snapshot, Verdict},
 };
-use std::{collections::BTreeSet, fmt};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 /// An invariant that a plan breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,13 +29,15 @@ impl fmt::Display for Violation {
 /// All violations, in the order of the rules.
 pub fn check(s: &Snapshot, plan: &Plan) -> Vec<Violation> {
     let mut found = Vec::new();
-    let rules: [(&'static str, Rule); 7] = [
+    let rules: [(&'static str, Rule); 9] = [
         ("N-2", one_pod_per_identity),
         ("N-3", deletes_carry_the_judged_uid),
+        ("N-3", a_stateful_set_goes_as_it_was_verified),
         ("N-6", claims_are_created_only_where_none_is),
         ("N-7", available_pods_go_within_the_budget),
         ("N-8", a_set_being_deleted_keeps_its_pods),
         ("N-9", others_objects_are_left_alone),
+        ("N-9", pods_of_a_stateful_set_are_its_own),
         ("N-12", healthy_pods_go_after_a_trial),
     ];
     for (rule, judge) in rules {
@@ -148,6 +153,44 @@ fn others_objects_are_left_alone(s: &Snapshot, plan: &Plan) -> Vec<String> {
         })
         .map(|action| format!("{action}, which somebody else controls"))
         .collect()
+}
+
+/// Only the one that is to be taken over, in the version that passed, and only once all that it owns has another owner.
+fn a_stateful_set_goes_as_it_was_verified(s: &Snapshot, plan: &Plan) -> Vec<String> {
+    let from = s.set.spec.adopt_from.as_ref();
+    let lacks = |uid: &str, resource_version: &str| {
+        let (Native::There(native), Some(from)) = (&s.native, from) else { return Some("which is not there") };
+        let owned = |owner: Option<&OwnerReference>| owner.is_some_and(|o| o.uid == uid);
+        let ours = |promised: &Option<Arc<str>>| promised.as_deref() == Some(&s.set.uid);
+        let pods = s.pods.iter().filter(|p| owned(p.controller.as_deref())).all(|p| ours(&p.promised));
+        let revisions = s.revisions.iter().filter(|r| owned(r.controller.as_ref())).all(|r| ours(&r.promised));
+        let claims = s.claims.iter().all(|c| c.owners.iter().all(|o| o.uid != uid));
+        if native.uid() != uid || from.uid != uid || native.resource_version() != resource_version {
+            Some("which is another one, or another version")
+        } else if verify(s, native, from).iter().any(|check| !check.problems.is_empty()) {
+            Some("which was refused")
+        } else if !(pods && revisions && claims) {
+            Some("whose objects have no other owner")
+        } else {
+            None
+        }
+    };
+    plan.actions()
+        .filter_map(|action| match action {
+            Action::ReleaseNative { name, uid, resource_version } => {
+                lacks(uid, resource_version).map(|why| format!("StatefulSet {name} is deleted, {why}"))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// While there is one of the set's name, nothing but an adoption is begun.
+fn pods_of_a_stateful_set_are_its_own(s: &Snapshot, plan: &Plan) -> Vec<String> {
+    let Native::There(native) = &s.native else { return Vec::new() };
+    let meant = s.set.spec.adopt_from.as_ref().is_some_and(|from| from.uid == native.uid());
+    let stages = plan.stages.iter().filter(|st| st.kind != StageKind::Adoption || !meant);
+    stages.map(|st| format!("stage {:?} beside StatefulSet {}", st.kind, s.set.name)).collect()
 }
 
 fn healthy_pods_go_after_a_trial(s: &Snapshot, plan: &Plan) -> Vec<String> {

@@ -122,7 +122,7 @@ fn owner_change(set: &Set, ordinal: i32, pod: &PodRef<'_>, claim: &Claim) -> Opt
         name: claim.name.clone(),
         uid: claim.uid.clone(),
         resource_version: claim.resource_version.clone(),
-        pod: pod.name.into(),
+        pod: Some(pod.name.into()),
         remove,
         add,
     })

@@ -81,6 +81,7 @@ pub enum Kind {
     Claim,
     Revision,
     Service,
+    Native,
 }
 
 /// Writes that the next pass must see.

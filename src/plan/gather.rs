@@ -3,6 +3,7 @@
 
 use crate::{
     Snapshot, name,
+    native::{Native, StatefulSet},
     snapshot::{Claim, Memory, Pod, Revision, SET_KIND, Service, Set},
 };
 use k8s_openapi::jiff::Timestamp;
@@ -19,11 +20,13 @@ pub struct Everything {
     pub revisions: Vec<Arc<Revision>>,
     /// Services.
     pub services: Vec<Arc<Service>>,
+    /// StatefulSets, where they may be seen.
+    pub natives: Option<Vec<Arc<StatefulSet>>>,
 }
 
 /// What concerns a set, in the order of names.
 pub fn snapshot(set: Arc<Set>, all: Everything, now: Timestamp, memory: Memory) -> Snapshot {
-    let Everything { mut pods, mut claims, mut revisions, services } = all;
+    let Everything { mut pods, mut claims, mut revisions, services, natives } = all;
     let in_family = |object: &str, parent: &str| name::parse(object).parent(object) == parent;
     let families: Vec<String> = set.claim_templates().map(|(t, _)| format!("{t}-{}", set.name)).collect();
     pods.retain(|p| {
@@ -41,7 +44,11 @@ pub fn snapshot(set: Arc<Set>, all: Everything, now: Timestamp, memory: Memory) 
     claims.sort_by(|a, b| a.name.cmp(&b.name));
     revisions.sort_by(|a, b| a.name.cmp(&b.name));
     let service = services.into_iter().find(|s| s.name == set.spec.service_name);
-    Snapshot { now, pods, claims, revisions, service, set, memory }
+    let native = natives.map_or(Native::Unwatched, |natives| {
+        let namesake = natives.into_iter().find(|native| native.metadata.name.as_deref() == Some(&set.name));
+        namesake.map_or(Native::Absent, Native::There)
+    });
+    Snapshot { now, pods, claims, revisions, service, native, set, memory }
 }
 
 #[cfg(test)]

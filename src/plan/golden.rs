@@ -59,6 +59,7 @@ impl Golden {
             Arc::new(Pod::from(serde_json::from_value::<lite::Pod>(pod).expect("a pod")))
         };
         plan(&Snapshot {
+            native: Default::default(),
             now: "2026-01-01T00:00:00Z".parse().expect("a time"),
             pods: (0..3).map(pod).collect(),
             claims: Vec::new(),

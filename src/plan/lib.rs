@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`snapshot`] | input: the set, its pods, claims, revisions and Service, the time, what earlier passes left |
 //! | [`action`] | output: actions in stages, the status, when to look again |
+//! | [`adoption`], [`native`] | taking over a StatefulSet, and keeping off while one is there |
 //! | `view` | the snapshot sorted into slots and condemned pods: the one view of a pass (S-4.19) |
 //! | `ownership` | keep, adopt, release (S-2.5) |
 //! | [`revision`] | what a revision records, its hash, current and update, history (S-3) |
@@ -22,12 +23,14 @@
 //! | [`check`] | what a plan must never do, as functions (N-x) |
 
 pub mod action;
+pub mod adoption;
 mod backoff;
 mod blocked;
 pub mod carry;
 pub mod check;
 pub mod claim;
 pub mod condition;
+mod difference;
 pub mod explain;
 pub mod freshness;
 pub mod gather;
@@ -36,6 +39,7 @@ mod golden;
 pub mod labels;
 pub mod meaning;
 pub mod name;
+pub mod native;
 mod ownership;
 pub mod pod;
 mod quantity;
@@ -55,8 +59,13 @@ pub use snapshot::Snapshot;
 use snapshot::{Memory, Set};
 use view::View;
 
-/// Decides. The phases are those of S-4.1 to S-4.3, in their order.
+/// Decides.
 pub fn plan(s: &Snapshot) -> Plan {
+    adoption::plan(s, usual).unwrap_or_else(|| usual(s))
+}
+
+/// What is done for a set that has its pods to itself. The phases are those of S-4.1 to S-4.3, in their order.
+fn usual(s: &Snapshot) -> Plan {
     let set = &*s.set;
     let mut claimed = ownership::claim(s);
     let claiming = revision::adoptions(s).into_iter().chain(std::mem::take(&mut claimed.actions));

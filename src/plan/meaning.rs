@@ -23,6 +23,31 @@ impl Meaning {
         tidy(&mut template);
         Self(template.to_string().into())
     }
+
+    /// The meaning of a claim template: what the API server fills in by itself does not count.
+    pub fn of_claim(template: &Value) -> Self {
+        let mut template = template.clone();
+        if let Some(fields) = template.as_object_mut() {
+            ["apiVersion", "kind", "status"].iter().for_each(|field| drop(fields.remove(*field)));
+            if let Some(metadata) = object(fields, "metadata") {
+                metadata.remove("creationTimestamp");
+            }
+            if let Some(spec) = object(fields, "spec") {
+                drop_if(spec, "volumeMode", &json!("Filesystem"));
+                // The old name of the field is stored beside the new one.
+                if let Some(source) = spec.remove("dataSource") {
+                    spec.entry("dataSourceRef").or_insert(source);
+                }
+            }
+        }
+        tidy(&mut template);
+        Self(template.to_string().into())
+    }
+
+    /// As JSON, for comparisons that tell where two differ.
+    pub(crate) fn value(&self) -> Value {
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
 }
 
 impl fmt::Debug for Meaning {

@@ -8,6 +8,7 @@ use crate::{
     labels::Labels,
     meaning::Meaning,
     name::{self, Parsed},
+    native::Native,
 };
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference},
@@ -36,6 +37,8 @@ pub struct Snapshot {
     pub revisions: Vec<Arc<Revision>>,
     /// The Service named by `spec.serviceName`, if it exists.
     pub service: Option<Arc<Service>>,
+    /// The StatefulSet of the set's name, as far as known.
+    pub native: Native,
     /// What earlier passes left.
     pub memory: Memory,
 }
@@ -272,6 +275,8 @@ pub struct Pod {
     pub labels: Labels,
     /// The owner reference with `controller: true`; pods of one set share it.
     pub controller: Option<Arc<OwnerReference>>,
+    /// UID of an OrdinalSet that owns it beside its controller: it is about to be taken over.
+    pub promised: Option<Arc<str>>,
     /// `metadata.creationTimestamp`
     pub created: Option<Timestamp>,
     /// `metadata.deletionTimestamp`: the end of its grace period.
@@ -312,6 +317,7 @@ impl From<lite::Pod> for Pod {
         let name = meta.name.unwrap_or_default();
         let ready = pod.status.conditions.iter().find(|c| c.type_ == "Ready");
         let parsed = name::parse(&name);
+        let promised = promised(meta.owner_references.as_deref());
         let mut owners = meta.owner_references.into_iter().flatten();
         Self {
             labels: Labels::new(meta.labels.unwrap_or_default(), &name, parsed),
@@ -319,6 +325,7 @@ impl From<lite::Pod> for Pod {
             name,
             uid: meta.uid.unwrap_or_default(),
             controller: owners.find(|o| o.controller == Some(true)).map(Arc::new),
+            promised,
             created: meta.creation_timestamp.map(|t| t.0),
             deleting: meta.deletion_timestamp.map(|t| t.0),
             phase: match pod.status.phase.as_str() {
@@ -400,6 +407,8 @@ pub struct Revision {
     pub labels: BTreeMap<String, String>,
     /// The owner reference with `controller: true`.
     pub controller: Option<OwnerReference>,
+    /// UID of an OrdinalSet that owns it beside its controller: it is about to be taken over.
+    pub promised: Option<Arc<str>>,
     /// `metadata.creationTimestamp`
     pub created: Option<Timestamp>,
     /// `revision`: its place in the history.
@@ -416,6 +425,7 @@ impl From<lite::Revision> for Revision {
         let template = crate::revision::restore(revision.data);
         Self {
             controller: controller_of(&meta).cloned(),
+            promised: promised(meta.owner_references.as_deref()),
             name: meta.name.unwrap_or_default(),
             uid: meta.uid.unwrap_or_default(),
             labels: meta.labels.unwrap_or_default(),
@@ -449,6 +459,12 @@ impl From<lite::Service> for Service {
             spec: service.spec,
         }
     }
+}
+
+/// The OrdinalSet among owners that is no controller.
+fn promised(owners: Option<&[OwnerReference]>) -> Option<Arc<str>> {
+    let ours = |o: &&OwnerReference| o.kind == SET_KIND && o.controller != Some(true);
+    owners?.iter().find(ours).map(|o| o.uid.as_str().into())
 }
 
 /// The owner reference with `controller: true`.

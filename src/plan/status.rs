@@ -5,10 +5,10 @@ use crate::{
     blocked,
     rollout::verdict,
     scale::Scaling,
-    snapshot::{Memory, Pod, SET_KIND, Set, Verdict},
+    snapshot::{Memory, Pod, SET_KIND, Set, Snapshot, Verdict},
     view::View,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use ordinal_api::{Condition, OrdinalSetStatus, UpdateStrategyType};
 
 /// Counters and revisions, from the pods as they were seen: never from what this pass does (O-12).
@@ -21,6 +21,7 @@ pub(crate) fn count(view: &View<'_>, templates: &Templates, collision_count: i32
         collision_count: Some(collision_count),
         selector: set.selector.to_string(),
         conditions: set.status.conditions.clone(),
+        adoption: set.status.adoption.clone(),
         ..OrdinalSetStatus::default()
     };
     let mut count = |pod: &Pod| {
@@ -63,15 +64,11 @@ pub(crate) fn judge(view: &View<'_>, progress: &Progress<'_>, status: &mut Ordin
     status.blocked_pods = blocked::list(view, progress.scaling, progress.memory);
     let activity = Activity::of(view, progress, status);
     let mut set = |type_: &str, truth: bool, reason: &str, message: String| {
-        put(&mut status.conditions, view, type_, truth, reason, message);
+        put_at(&mut status.conditions, (view.set.generation, view.now), type_, truth, reason, message);
     };
 
-    let replicas = view.set.replicas();
-    let needed = replicas.saturating_sub(progress.budget.max_unavailable).max(replicas.min(1));
-    let available = status.available_replicas;
-    let enough = available >= needed;
-    let reason = if enough { "EnoughReplicas" } else { "TooFewReplicas" };
-    set("Available", enough, reason, format!("{available} of {} available, {needed} needed", pods(replicas)));
+    let (enough, reason, message) = available(status.available_replicas, view.set, progress.budget);
+    set("Available", enough, reason, message);
 
     let stalled = activity.stalled;
     let busy = activity.reason != "Complete";
@@ -83,6 +80,21 @@ pub(crate) fn judge(view: &View<'_>, progress: &Progress<'_>, status: &mut Ordin
         Some((ready, reason, message)) => set("ServiceReady", *ready, reason, message.clone()),
         None => status.conditions.retain(|c| c.type_ != "ServiceReady"),
     }
+}
+
+/// Status, reason and message of Available.
+fn available(available: i32, set: &Set, budget: Budget) -> (bool, &'static str, String) {
+    let replicas = set.replicas();
+    let needed = replicas.saturating_sub(budget.max_unavailable).max(replicas.min(1));
+    let enough = available >= needed;
+    let reason = if enough { "EnoughReplicas" } else { "TooFewReplicas" };
+    (enough, reason, format!("{available} of {} available, {needed} needed", pods(replicas)))
+}
+
+/// Judges Available by the counters as they stand in a status.
+pub(crate) fn tell_available(status: &mut OrdinalSetStatus, s: &Snapshot, budget: Budget) {
+    let (enough, reason, message) = available(status.available_replicas, &s.set, budget);
+    put(&mut status.conditions, s, "Available", enough, reason, message);
 }
 
 /// What the set is busy with.
@@ -186,7 +198,25 @@ fn is_of_predecessor(set: &Set, pod: &Pod) -> bool {
 }
 
 /// Sets one of our conditions; those of others stay as they are.
-fn put(conditions: &mut Vec<Condition>, view: &View<'_>, type_: &str, truth: bool, reason: &str, message: String) {
+pub(crate) fn put(
+    conditions: &mut Vec<Condition>,
+    s: &Snapshot,
+    type_: &str,
+    truth: bool,
+    reason: &str,
+    message: String,
+) {
+    put_at(conditions, (s.set.generation, s.now), type_, truth, reason, message);
+}
+
+fn put_at(
+    conditions: &mut Vec<Condition>,
+    (generation, now): (i64, Timestamp),
+    type_: &str,
+    truth: bool,
+    reason: &str,
+    message: String,
+) {
     let status = if truth { "True" } else { "False" };
     let old = conditions.iter_mut().find(|c| c.type_ == type_);
     let unchanged = old.as_ref().filter(|c| c.status == status).and_then(|c| c.last_transition_time.clone());
@@ -195,8 +225,8 @@ fn put(conditions: &mut Vec<Condition>, view: &View<'_>, type_: &str, truth: boo
         status: status.into(),
         reason: Some(reason.into()),
         message: Some(message),
-        observed_generation: Some(view.set.generation),
-        last_transition_time: unchanged.or(Some(Time(view.now))),
+        observed_generation: Some(generation),
+        last_transition_time: unchanged.or(Some(Time(now))),
     };
     match old {
         Some(old) => *old = new,

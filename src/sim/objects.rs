@@ -30,6 +30,7 @@ enum Read {
     Claim(Arc<Claim>),
     Revision(Arc<Revision>),
     Service(Arc<Service>),
+    Native,
 }
 
 impl Read {
@@ -40,6 +41,8 @@ impl Read {
             Kind::Claim => Self::Claim(Arc::new(Claim::from(parse::<lite::Claim>(value)))),
             Kind::Revision => Self::Revision(Arc::new(Revision::from(parse::<lite::Revision>(value)))),
             Kind::Service => Self::Service(Arc::new(Service::from(parse::<lite::Service>(value)))),
+            // Nobody plays the built-in controller here: adoptions are tried on the planner and on real clusters.
+            Kind::Native => Self::Native,
         }
     }
 }

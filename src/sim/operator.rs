@@ -219,6 +219,7 @@ pub fn collect(
         claims: claims.objects().filter_map(|o| o.as_claim()).collect(),
         revisions: revisions.objects().filter_map(|o| o.as_revision()).collect(),
         services: services.objects().filter_map(|o| o.as_service()).collect(),
+        natives: None,
     };
     gather::snapshot(set, all, now, memory)
 }

@@ -3,7 +3,7 @@
 //! operator's own (`ordinal_plan::carry`); the order of calls is that of `src/operator/executor.rs` and `reconcile.rs`.
 
 use crate::{
-    call::{Answer, Call, Deletion, Part, Reason, Refusal, Style},
+    call::{Answer, Call, Deletion, Part, Propagation, Reason, Refusal, Style},
     objects::Kind,
 };
 use k8s_openapi::jiff::Timestamp;
@@ -305,6 +305,11 @@ impl Pass {
             Ask::Merge(patch) => Call::Patch { kind, name, patch, style: Style::Merge, part: Part::Main },
             Ask::Strategic(patch) => Call::Patch { kind, name, patch, style: Style::Strategic, part: Part::Main },
             Ask::Delete(uid) => Call::Delete { kind, name, how: Deletion::of(&uid) },
+            Ask::Orphan { uid, resource_version } => {
+                let (version, propagation) = (Some(resource_version), Some(Propagation::Orphan));
+                let how = Deletion { version, propagation, ..Deletion::of(&uid) };
+                Call::Delete { kind, name, how }
+            }
         }
     }
 }

@@ -36,6 +36,8 @@ pub struct Store {
     pub revisions: Objects,
     /// Services.
     pub services: Objects,
+    /// StatefulSets. Nobody here plays their controller, so they are not among the kinds that are watched.
+    pub natives: Objects,
     /// Pods whose creation is refused, with the server's words.
     pub refused: BTreeMap<String, String>,
     /// All that was ever written, in order.
@@ -67,6 +69,7 @@ impl Default for Store {
             claims: Objects::new(Kind::Claim),
             revisions: Objects::new(Kind::Revision),
             services: Objects::new(Kind::Service),
+            natives: Objects::new(Kind::Native),
             refused: BTreeMap::new(),
             history: Vec::new(),
             last: 0,
@@ -86,6 +89,7 @@ impl Store {
             Kind::Claim => &self.claims,
             Kind::Revision => &self.revisions,
             Kind::Service => &self.services,
+            Kind::Native => &self.natives,
         }
     }
 
@@ -149,7 +153,7 @@ impl Store {
                 }
                 object["status"] = json!({"phase": "Pending"});
             }
-            Kind::Revision | Kind::Service => {}
+            Kind::Revision | Kind::Service | Kind::Native => {}
         }
         if dry_run {
             return Ok(Arc::new(Object::new(kind, object)));
@@ -347,6 +351,7 @@ impl Store {
             Kind::Claim => &mut self.claims,
             Kind::Revision => &mut self.revisions,
             Kind::Service => &mut self.services,
+            Kind::Native => &mut self.natives,
         }
     }
 }
@@ -431,7 +436,7 @@ fn immutable(kind: Kind, old: &Value, new: &Value) -> Result<(), Refusal> {
             spec["volumeName"].take();
         }),
         Kind::Revision => old["data"] == new["data"],
-        Kind::Set | Kind::Service => true,
+        Kind::Set | Kind::Service | Kind::Native => true,
     };
     if same { Ok(()) } else { Err(Reason::Invalid.because("a field that never changes was changed")) }
 }

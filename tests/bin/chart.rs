@@ -23,6 +23,13 @@ metadata:
     pod-security.kubernetes.io/enforce: restricted
 ";
 
+const ADOPTION: &str = "\
+# Rendered from the chart by `make chart`. Do not edit.
+# What the operator needs besides deploy/manifests to take over running StatefulSets; it is to be run with --adoption, too.
+";
+
+const ADOPTION_ALONE: [&str; 2] = ["--set=adoption.enabled=true", "--show-only=templates/adoption.yaml"];
+
 /// `render`: writes them; `check`: fails when they are not up to date.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -51,20 +58,23 @@ async fn made() -> Result<Vec<(&'static str, String)>> {
     Ok(vec![
         ("deploy/helm/ordinal/files/ordinalsets.yaml", crd),
         ("deploy/helm/ordinal/README.md", format!("{before}{BEGIN}\n{table}{END}{after}")),
-        ("deploy/manifests/ordinal.yaml", manifests().await?),
+        ("deploy/manifests/ordinal.yaml", format!("{MANIFESTS}{}", rendered(&[]).await?)),
+        ("deploy/adoption.yaml", format!("{ADOPTION}{}", rendered(&ADOPTION_ALONE).await?)),
     ])
 }
 
-async fn manifests() -> Result<String> {
+/// The chart's objects as they are without Helm.
+async fn rendered(more: &[&str]) -> Result<String> {
     let args = ["template", "ordinal", CHART, "--namespace=ordinal-system", "--set=crds.install=false"];
-    let output = Command::new(tool("helm").await?).args(args).current_dir(repository()).output().await?;
+    let helm = tool("helm").await?;
+    let output = Command::new(helm).args(args).args(more).current_dir(repository()).output().await?;
     ensure!(output.status.success(), "helm template: {}", String::from_utf8_lossy(&output.stderr));
     let rendered = String::from_utf8(output.stdout)?;
     // Nobody manages these by Helm.
     let of_helm =
         |line: &&str| !["managed-by: Helm", "helm.sh/chart:", "# Source:"].iter().any(|word| line.contains(word));
     let lines: Vec<&str> = rendered.lines().filter(of_helm).collect();
-    Ok(format!("{MANIFESTS}{}\n", lines.join("\n").trim_end()))
+    Ok(format!("{}\n", lines.join("\n").trim_end()))
 }
 
 /// A row for each value that has a comment, with its default.

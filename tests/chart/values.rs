@@ -82,6 +82,24 @@ async fn with_namespaces_there_are_roles_there_and_no_right_on_pods_elsewhere() 
 }
 
 #[tokio::test]
+async fn rights_on_stateful_sets_come_with_adoption_alone() -> Outcome {
+    let helm = Helm::alone().await?;
+    let roles = |objects: &[Value]| {
+        let ours = objects.iter().filter(|o| o["rules"].to_string().contains("statefulsets"));
+        ours.map(|o| (o["kind"].clone(), o["metadata"]["namespace"].clone())).collect::<Vec<_>>()
+    };
+    let args = |objects: &[Value]| pod(objects)["containers"][0]["args"].to_string();
+    let usual = helm.template(&[]).await?;
+    assert!(roles(&usual).is_empty() && !args(&usual).contains("--adoption"));
+    let switched = helm.template(&["--set", "adoption.enabled=true"]).await?;
+    assert_eq!(roles(&switched), [(json!("ClusterRole"), Value::Null)]);
+    assert!(args(&switched).contains("--adoption"), "{}", args(&switched));
+    let there = helm.template(&["--set", "adoption.enabled=true,watchNamespaces={a,b}"]).await?;
+    assert_eq!(roles(&there), ["a", "b"].map(|ns| (json!("Role"), json!(ns))));
+    Ok(())
+}
+
+#[tokio::test]
 async fn values_of_the_pod_arrive_there() -> Outcome {
     let values = json!({
         "image": {"repository": "r/ordinal", "tag": "1.2.3"},

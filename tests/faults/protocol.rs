@@ -167,6 +167,7 @@ fn plural(kind: Kind) -> &'static str {
         Kind::Claim => "persistentvolumeclaims",
         Kind::Revision => "controllerrevisions",
         Kind::Service => "services",
+        Kind::Native => "statefulsets",
     }
 }
 

@@ -23,9 +23,12 @@ pub fn outcome(s: &Situation, plan: &Plan) -> Outcome {
             StageKind::CondemnedClaims => "B",
             StageKind::Condemned => "C",
             StageKind::Update => "D",
-            StageKind::Claiming | StageKind::Service | StageKind::Revision | StageKind::Trial | StageKind::History => {
-                ""
-            }
+            StageKind::Adoption
+            | StageKind::Claiming
+            | StageKind::Service
+            | StageKind::Revision
+            | StageKind::Trial
+            | StageKind::History => "",
         };
         for action in stage.actions() {
             acts.extend(act(s, plan, action, phase, &mut full));

@@ -11,6 +11,7 @@ use ordinal_api::{LABEL_POD_INDEX, LABEL_POD_NAME, LABEL_REVISION, OrdinalSet, l
 use ordinal_plan::{
     Snapshot,
     labels::Labels,
+    native::Native,
     snapshot::{Claim, Memory, Pod, Revision, Service, Set},
 };
 use serde::de::DeserializeOwned;
@@ -55,6 +56,7 @@ impl Situation {
                 .map(|r| Arc::new(Revision::from(r)))
                 .collect(),
             service: Some(Arc::new(healthy_service(&set))),
+            native: Native::Absent,
             memory: Memory::default(),
             set: Arc::new(set),
         };

@@ -80,6 +80,12 @@ fn overlay() -> Value {
                 "whenScaled": {"enum": null},
             }},
             "serviceName": {"default": null, "maxLength": 63},
+            "adoptFrom": {"properties": {
+                "apiVersion": {"enum": ["apps/v1"]},
+                "kind": {"enum": ["StatefulSet"]},
+                "uid": {"minLength": 1, "maxLength": 64},
+                "accept": {"maxItems": 8, "x-kubernetes-list-type": "set"},
+            }},
             "minReadySeconds": {"default": null},
             "updateStrategy": {
                 // When it is absent, the built-in writes out the block too; not so for a bare `type: RollingUpdate`.

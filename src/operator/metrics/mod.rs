@@ -63,6 +63,7 @@ impl From<Kind> for Watched {
             Kind::Claim => Self::of::<lite::Claim>(),
             Kind::Revision => Self::of::<lite::Revision>(),
             Kind::Service => Self::of::<lite::Service>(),
+            Kind::Native => Self::of::<ordinal_plan::native::StatefulSet>(),
         }
     }
 }

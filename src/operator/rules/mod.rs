@@ -291,7 +291,7 @@ impl Bench {
 
     /// With empty caches.
     fn of(server: Server) -> Self {
-        let (realm, sets) = Realm::new(None);
+        let (realm, sets) = Realm::new(None, false);
         let caches = realm.caches.clone();
         let events = Events::spawn(server.client(), "bench");
         let (gate, open) = watch::channel(Gate::Open);

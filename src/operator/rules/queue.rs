@@ -19,7 +19,7 @@ struct Running {
 impl Running {
     fn start(server: Server, workers: u16) -> Self {
         let (leading, is_leading) = watch::channel(true);
-        let (realm, writer) = Realm::new(None);
+        let (realm, writer) = Realm::new(None, false);
         let client = server.client();
         let events = Events::spawn(client.clone(), "queue");
         let workers = NonZeroU16::new(workers).expect("workers");

@@ -30,7 +30,7 @@ fn every_action() -> Vec<(Action, Vec<Answer<'static>>)> {
         name: name(),
         uid: uid(),
         resource_version: "1".into(),
-        pod: name(),
+        pod: Some(name()),
         remove: Vec::new(),
         add: Vec::new(),
     };

@@ -1,5 +1,6 @@
 //! The rules of a set, one test each: what a pass decides when things stand as the test says.
 
+mod adoption;
 mod carrying;
 mod claiming;
 mod claims;

@@ -22,7 +22,7 @@ pub fn random(store: &Store, dice: &mut Dice) -> Call {
         Kind::Pod => ["web-0", "web-1"],
         Kind::Claim => ["data-web-0", "data-web-1"],
         Kind::Revision => ["web-a", "web-b"],
-        Kind::Service => ["svc", "svc"],
+        Kind::Service | Kind::Native => ["svc", "svc"],
     };
     let name = names[dice.throw(2)].to_owned();
     let Some(object) = store.of(kind).object(&name).filter(|_| !dice.once_in(12)) else {
@@ -81,7 +81,7 @@ fn new(store: &Store, dice: &mut Dice, kind: Kind, name: &str) -> Value {
             "apiVersion": "apps/v1", "kind": "ControllerRevision",
             "data": {"spec": {"template": {"image": name}}}, "revision": 1,
         }),
-        Kind::Service => json!({
+        Kind::Service | Kind::Native => json!({
             "apiVersion": "v1", "kind": "Service",
             "spec": {"clusterIP": "None", "selector": {"app": "web"}},
         }),
@@ -122,7 +122,7 @@ fn owner(store: &Store, dice: &mut Dice) -> Value {
         Kind::Pod => ("v1", "Pod"),
         Kind::Claim => ("v1", "PersistentVolumeClaim"),
         Kind::Revision => ("apps/v1", "ControllerRevision"),
-        Kind::Service => ("v1", "Service"),
+        Kind::Service | Kind::Native => ("v1", "Service"),
     };
     // As Ordinal's own. Whether a reference that does not block outlives its owner depends on which collector is faster.
     json!({
@@ -219,7 +219,7 @@ fn status(store: &Store, dice: &mut Dice, object: &Object) -> Call {
             let phase = ["Running", "Failed", "Succeeded", "Unknown"][dice.throw(4)];
             json!({"phase": phase})
         }
-        Kind::Claim | Kind::Revision | Kind::Service => return labels(store, dice, object),
+        Kind::Claim | Kind::Revision | Kind::Service | Kind::Native => return labels(store, dice, object),
     };
     patch(object, json!({"metadata": metadata, "status": status}), Style::Merge, Part::Status)
 }
@@ -248,7 +248,7 @@ fn forbidden(object: &Object) -> Call {
         Kind::Pod => json!({"spec": {"hostname": "other"}}),
         Kind::Claim => json!({"spec": {"accessModes": ["ReadOnlyMany"]}}),
         Kind::Revision => json!({"data": {"spec": 7}}),
-        Kind::Service => json!({"metadata": {"labels": {"colour": null}}}),
+        Kind::Service | Kind::Native => json!({"metadata": {"labels": {"colour": null}}}),
     };
     patch(object, change, Style::Merge, Part::Main)
 }

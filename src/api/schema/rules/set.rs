@@ -6,9 +6,10 @@ use super::{NOT_A_DNS_LABEL, NOT_NEGATIVE, rule};
 use crate::{MAX_NAME_LENGTH, schema::embedded::DNS_LABEL};
 use kube::core::Rule;
 
-/// On creation only: a name never changes.
+/// On creation only: a name never changes, and pods that are taken over have theirs.
 pub(super) fn name() -> Vec<Rule> {
-    let fits = format!("oldSelf.hasValue() || size(self.metadata.name) <= {MAX_NAME_LENGTH}");
+    let taken_over = "has(self.spec) && has(self.spec.adoptFrom)";
+    let fits = format!("oldSelf.hasValue() || {taken_over} || size(self.metadata.name) <= {MAX_NAME_LENGTH}");
     let too_long = format!(
         "must be no more than {MAX_NAME_LENGTH} characters: the pods' label controller-revision-hash has to hold it"
     );

@@ -1,0 +1,443 @@
+//! Taking over a StatefulSet: what each step needs and does, and that a crash after any of its writes harms nothing.
+
+use crate::fixture::*;
+use ordinal_api::AdoptionPhase as Phase;
+use ordinal_plan::{action::Action, adoption::verify, native::Native};
+use serde_json::{Value, json};
+
+/// The reference by which the StatefulSet controls an object.
+fn by_native() -> Value {
+    reference("apps/v1", "StatefulSet", "web", "native")
+}
+
+/// The reference by which the set owns an object beside its controller.
+fn beside() -> Value {
+    json!({"apiVersion": "apps.ordinal.dev/v1", "kind": "OrdinalSet", "name": "web", "uid": "set"})
+}
+
+/// A StatefulSet with three pods at rest, and a fresh set that is to take it over.
+fn taken_over() -> World {
+    let mut world = fresh(3).with([revision("old", 1), revision("new", 2)]).with(pods(0..3)).claims(&["data"]);
+    for object in world.pods.iter_mut().chain(&mut world.revisions) {
+        object["metadata"]["ownerReferences"] = json!([by_native()]);
+    }
+    for (ordinal, pod) in world.pods.iter_mut().enumerate() {
+        let claim = json!({"name": "data", "persistentVolumeClaim": {"claimName": format!("data-web-{ordinal}")}});
+        pod["spec"]["volumes"] = json!([claim]);
+    }
+    let world = (0..3).fold(world, |world, ordinal| world.with(claim(ordinal)));
+    let mut world = world.spec("adoptFrom", json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "uid": "native"}));
+    let mut native = world.set.clone();
+    native["apiVersion"] = "apps/v1".into();
+    native["kind"] = "StatefulSet".into();
+    native["metadata"]["uid"] = "native".into();
+    native["metadata"]["resourceVersion"] = "77".into();
+    native["spec"]["adoptFrom"].take();
+    native["status"] = json!({
+        "observedGeneration": 1, "replicas": 3, "readyReplicas": 3, "availableReplicas": 3, "updatedReplicas": 3,
+        "currentReplicas": 3, "currentRevision": "web-new", "updateRevision": "web-new", "collisionCount": 2,
+    });
+    world.native = Some(native);
+    world
+}
+
+impl World {
+    fn native(&mut self) -> &mut Value {
+        self.native.as_mut().expect("a StatefulSet")
+    }
+
+    /// Changes the StatefulSet.
+    fn natively(mut self, path: &str, value: impl Into<Value>) -> Self {
+        let mut place = self.native();
+        for step in path.split('.') {
+            place = &mut place[step];
+        }
+        *place = value.into();
+        self
+    }
+
+    fn phase(&self) -> Option<Phase> {
+        self.status().adoption.map(|adoption| adoption.phase)
+    }
+
+    /// What the API server makes of one action, with the collector and the built-in controller on its heels.
+    fn carry_out(&mut self, action: &Action) {
+        let own = |objects: &mut Vec<Value>, name: &str, owner: Value| {
+            let object = objects.iter_mut().find(|o| o["metadata"]["name"] == name).expect("the object");
+            let owners = object["metadata"]["ownerReferences"].as_array_mut().expect("owners");
+            owners.retain(|o| o["uid"] != owner["uid"]);
+            owners.push(owner);
+            let controllers = owners.iter().filter(|o| o["controller"] == true).count();
+            assert!(controllers <= 1, "the API server refuses two controllers of {name}");
+        };
+        match action {
+            Action::PromisePod { name, .. } => own(&mut self.pods, name, beside()),
+            Action::PromiseRevision { name, .. } => own(&mut self.revisions, name, beside()),
+            Action::AdoptPod { name, .. } => own(&mut self.pods, name, by_set()),
+            Action::AdoptRevision { name, .. } => own(&mut self.revisions, name, by_set()),
+            Action::RetainClaims { .. } => {
+                let retain = json!({"whenDeleted": "Retain", "whenScaled": "Retain"});
+                self.native()["spec"]["persistentVolumeClaimRetentionPolicy"] = retain;
+            }
+            Action::UpdateClaim(change) => {
+                let claim = self.claims.iter_mut().find(|c| c["metadata"]["name"] == *change.name).expect("the claim");
+                let owners = claim["metadata"]["ownerReferences"].as_array_mut().expect("owners");
+                owners.retain(|o| !change.remove.iter().any(|uid| o["uid"] == **uid));
+                owners.extend(change.add.iter().map(|o| json!(o)));
+            }
+            Action::ReleaseNative { .. } => {
+                self.native = Some(Value::Null);
+                for object in self.pods.iter_mut().chain(&mut self.revisions) {
+                    let owners = object["metadata"]["ownerReferences"].as_array_mut().expect("owners");
+                    owners.retain(|o| o["uid"] != "native");
+                }
+            }
+            Action::EndAdoption => drop(self.set["spec"]["adoptFrom"].take()),
+            other => panic!("an adoption does not {other}"),
+        }
+    }
+
+    /// Passes until the set is at rest; the operator dies after so many writes, once. Returns how many writes there were.
+    fn run(&mut self, mut dies_after: Option<usize>) -> usize {
+        let mut writes = 0;
+        let mut written = |dies_after: &mut Option<usize>| {
+            writes += 1;
+            dies_after.take_if(|left| *left == writes).is_some()
+        };
+        'passes: for _ in 0..60 {
+            let plan = self.plan();
+            for action in plan.actions() {
+                self.carry_out(action);
+                if written(&mut dies_after) {
+                    continue 'passes;
+                }
+            }
+            let before = self.set["status"].clone();
+            let status = json!(plan.status);
+            if status == before {
+                if plan.actions().next().is_none() {
+                    return writes;
+                }
+                continue;
+            }
+            self.set["status"] = status;
+            written(&mut dies_after);
+        }
+        panic!("no end: {}", self.set["status"])
+    }
+
+    fn is_taken_over(&self) {
+        assert_eq!(self.condition("Adopted"), "True Adopted", "{}", self.message("Adopted"));
+        assert_eq!(self.does(), NOTHING, "it would still do something");
+        assert_eq!(self.set["spec"]["adoptFrom"], Value::Null);
+        for object in self.pods.iter().chain(&self.revisions) {
+            assert_eq!(object["metadata"]["ownerReferences"], json!([by_set()]), "{}", object["metadata"]["name"]);
+        }
+        let status = &self.set["status"];
+        let revisions = (&status["currentRevision"], &status["updateRevision"], &status["collisionCount"]);
+        assert_eq!(revisions, (&json!("web-new"), &json!("web-new"), &json!(2)), "what the StatefulSet knew is kept");
+        assert_eq!(status["updatedReplicas"], 3);
+    }
+}
+
+#[test]
+fn n_5_a_stateful_set_is_taken_over_and_no_pod_is_touched() {
+    let mut world = taken_over();
+    let writes = world.run(None);
+    world.is_taken_over();
+    assert!(writes > 10, "{writes} writes");
+}
+
+#[test]
+fn n_13_a_crash_after_any_write_of_an_adoption_loses_nothing() {
+    let writes = taken_over().run(None);
+    for dies_after in 1..=writes {
+        let mut world = taken_over();
+        world.run(Some(dies_after));
+        world.is_taken_over();
+    }
+}
+
+#[test]
+fn n_1_claims_are_taken_from_a_stateful_set_that_would_collect_them() {
+    let policy = json!({"whenDeleted": "Delete", "whenScaled": "Retain"});
+    let mut world = taken_over().natively("spec.persistentVolumeClaimRetentionPolicy", policy);
+    world.claims.iter_mut().for_each(|c| c["metadata"]["ownerReferences"] = json!([by_native()]));
+    assert_eq!(world.does(), ["have StatefulSet web retain its claims"]);
+    let seen = world
+        .clone()
+        .natively("metadata.generation", 2)
+        .natively("spec.persistentVolumeClaimRetentionPolicy", json!({}));
+    assert_eq!(seen.does(), NOTHING, "its controller is to see it first");
+    world.run(None);
+    world.is_taken_over();
+    assert!(world.claims.iter().all(|c| c["metadata"]["ownerReferences"] == json!([])), "{:?}", world.claims);
+}
+
+#[test]
+fn n_3_the_stateful_set_goes_only_in_the_version_that_was_verified_and_once_its_going_is_announced() {
+    let mut world = taken_over();
+    for _ in 0..2 {
+        let plan = world.plan();
+        plan.actions().for_each(|action| world.carry_out(action));
+        world.set["status"] = json!(plan.status);
+    }
+    assert_eq!(world.phase(), Some(Phase::Releasing));
+    let deletion = world.plan().actions().next().cloned();
+    let (name, uid, resource_version) = ("web".into(), "native".into(), "77".into());
+    assert_eq!(deletion, Some(Action::ReleaseNative { name, uid, resource_version }));
+}
+
+#[test]
+fn s_8_4_a_set_keeps_off_while_a_stateful_set_has_its_name() {
+    let mut world = taken_over();
+    world.set["spec"]["adoptFrom"].take();
+    assert_eq!(world.does(), NOTHING);
+    assert_eq!(world.condition("Stalled"), "True ConflictingStatefulSet");
+    // Who may not see StatefulSets knows them by what they own.
+    world.native = None;
+    assert_eq!(world.does(), NOTHING);
+    assert_eq!(world.condition("Stalled"), "True ConflictingStatefulSet");
+    world.pods.clear();
+    assert_eq!(world.condition("Stalled"), "True ConflictingStatefulSet");
+    world.revisions.clear();
+    assert_eq!(world.creates().len(), 1, "nothing of it is left");
+}
+
+#[test]
+fn s_8_4_a_set_with_pods_of_its_own_keeps_off_too_and_counts_them() {
+    let mut world = set(3).with(pods(0..3)).spec("replicas", 5);
+    world.native = taken_over().native;
+    assert_eq!(world.does(), NOTHING);
+    assert_eq!((world.status().replicas, world.condition("Stalled").as_str()), (3, "True ConflictingStatefulSet"));
+}
+
+#[test]
+fn what_is_in_the_way_of_an_adoption_is_told_and_nothing_is_written() {
+    let cases: [(&str, World, &str); 12] = [
+        ("it changes", taken_over().natively("status.readyReplicas", 2), "2 of 3 pods are ready"),
+        ("a roll-out", taken_over().natively("status.currentRevision", "web-old"), "amid a roll-out"),
+        (
+            "another image",
+            taken_over().natively("spec.template.spec.containers", json!([{"name": "main", "image": "x"}])),
+            r#"spec.template.spec.containers[main].image: "new", not "x""#,
+        ),
+        ("more pods", taken_over().spec("replicas", 4), "spec.replicas: 4, not 3"),
+        ("another policy", taken_over().parallel(), r#"spec.podManagementPolicy: "Parallel""#),
+        ("another start", taken_over().start(1), "spec.ordinals.start: 1, not 0"),
+        ("another claim", taken_over().claims(&["log"]), "spec.volumeClaimTemplates"),
+        ("an owner", taken_over().natively("metadata.ownerReferences", json!([by_pod(7)])), "controlled by Pod web-7"),
+        ("a finalizer", taken_over().natively("metadata.finalizers", json!(["backup.example"])), "backup.example"),
+        ("a deletion", taken_over().natively("metadata.deletionTimestamp", ago(1)), "being deleted"),
+        (
+            "a missing pod",
+            {
+                let mut world = taken_over();
+                world.pods.pop();
+                world
+            },
+            "1 of 3 pods are missing",
+        ),
+        (
+            "another selector",
+            taken_over().natively("spec.selector", json!({"matchLabels": {"app": "db"}})),
+            "spec.selector",
+        ),
+    ];
+    for (what, world, words) in cases {
+        assert_eq!(world.does(), NOTHING, "{what}");
+        assert_eq!(world.condition("Adopted"), "False Refused", "{what}");
+        assert_eq!(world.condition("Stalled"), "True Refused", "{what}");
+        assert!(world.message("Adopted").contains(words), "{what}: {}", world.message("Adopted"));
+        assert_eq!(world.phase(), Some(Phase::Verifying), "{what}");
+    }
+}
+
+#[test]
+fn what_a_stateful_set_writes_out_is_no_difference() {
+    let mut world = taken_over();
+    let native = world.native();
+    native["spec"]["template"]["spec"]["restartPolicy"] = "Always".into();
+    native["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "Always".into();
+    native["spec"]["volumeClaimTemplates"][0]["spec"]["volumeMode"] = "Filesystem".into();
+    native["spec"]["volumeClaimTemplates"][0]["status"] = json!({"phase": "Pending"});
+    native["spec"]["updateStrategy"] = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0}});
+    let snapshot = world.snapshot();
+    let Native::There(native) = &snapshot.native else { panic!("a StatefulSet") };
+    let from = snapshot.set.spec.adopt_from.clone().expect("it is to be adopted");
+    let problems: Vec<_> = verify(&snapshot, native, &from).into_iter().flat_map(|check| check.problems).collect();
+    assert!(problems.is_empty(), "{problems:?}");
+}
+
+#[test]
+fn n_9_another_stateful_set_of_the_name_is_not_the_one_that_is_meant() {
+    let world = taken_over().natively("metadata.uid", "another");
+    assert_eq!((world.does(), world.condition("Adopted")), (Vec::new(), "False ConflictingStatefulSet".into()));
+    // GitOps puts it back when the pods have already been let go.
+    let mut world = taken_over();
+    while !matches!(world.native, Some(Value::Null)) {
+        let plan = world.plan();
+        plan.actions().for_each(|action| world.carry_out(action));
+        world.set["status"] = json!(plan.status);
+    }
+    let back = taken_over().natively("metadata.uid", "another").native;
+    world.native = back;
+    assert_eq!((world.does(), world.condition("Adopted")), (Vec::new(), "False ConflictingStatefulSet".into()));
+    assert!(world.message("Adopted").contains("made anew"), "{}", world.message("Adopted"));
+}
+
+#[test]
+fn without_the_right_to_see_stateful_sets_an_adoption_waits() {
+    let mut world = taken_over();
+    world.native = None;
+    assert_eq!((world.does(), world.condition("Adopted")), (Vec::new(), "False AdoptionDisabled".into()));
+    world.native = Some(Value::Null);
+    assert_eq!((world.does(), world.condition("Adopted")), (Vec::new(), "False NotFound".into()));
+}
+
+#[test]
+fn n_5_what_would_change_pods_next_is_drift_and_waits_for_a_person() {
+    let mut world = taken_over();
+    while world.condition("Adopted") != "False Finishing" {
+        let plan = world.plan();
+        plan.actions().for_each(|action| world.carry_out(action));
+        world.set["status"] = json!(plan.status);
+    }
+    let changed = world.clone().spec("template", template("newer"));
+    assert_eq!((changed.does(), changed.condition("Adopted")), (Vec::new(), "False Drift".into()));
+    let mut accepted = changed;
+    accepted.set["spec"]["adoptFrom"]["accept"] = json!(["TemplateChange"]);
+    assert_eq!(accepted.condition("Adopted"), "False Finishing");
+}
+
+#[test]
+fn a_half_done_roll_out_is_taken_over_where_it_is_accepted() {
+    let world = || {
+        let mut world = taken_over().partition(2);
+        world.native = world.native.take().map(|mut native| {
+            native["spec"]["updateStrategy"] = world.set["spec"]["updateStrategy"].clone();
+            native["status"]["currentRevision"] = "web-old".into();
+            native["status"]["updatedReplicas"] = 1.into();
+            native
+        });
+        for pod in &mut world.pods[..2] {
+            pod["metadata"]["labels"]["controller-revision-hash"] = "web-old".into();
+        }
+        world
+    };
+    assert_eq!(world().condition("Adopted"), "False Refused");
+    let mut accepted = world();
+    accepted.set["spec"]["adoptFrom"]["accept"] = json!(["PartialRollout"]);
+    accepted.run(None);
+    assert_eq!(accepted.condition("Adopted"), "True Adopted", "{}", accepted.message("Adopted"));
+    assert_eq!(accepted.set["status"]["currentRevision"], "web-old");
+    let mut other = world().partition(0);
+    other.set["spec"]["adoptFrom"]["accept"] = json!(["PartialRollout"]);
+    assert!(other.message("Adopted").contains("updateStrategy.partition: 0, not 2"), "{}", other.message("Adopted"));
+}
+
+#[test]
+fn an_adoption_that_is_done_is_not_begun_again() {
+    let mut world = taken_over();
+    world.run(None);
+    let world = world.spec("adoptFrom", json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "uid": "native"}));
+    assert_eq!((world.does(), world.condition("Adopted")), (Vec::new(), "True Adopted".into()));
+}
+
+#[test]
+fn an_adoption_that_somebody_calls_off_is_abandoned() {
+    let mut world = taken_over();
+    let plan = world.plan();
+    plan.actions().for_each(|action| world.carry_out(action));
+    world.set["status"] = json!(plan.status);
+    world.set["spec"]["adoptFrom"].take();
+    assert_eq!(world.condition("Stalled"), "True ConflictingStatefulSet");
+    world.native = Some(Value::Null);
+    for object in world.pods.iter_mut().chain(&mut world.revisions) {
+        object["metadata"]["ownerReferences"] = json!([beside()]);
+    }
+    assert_eq!((world.phase(), world.condition("Adopted")), (Some(Phase::Abandoned), "False Abandoned".into()));
+}
+
+/// Each kind has a watch of its own: that the StatefulSet is gone may be seen before its revisions are let go.
+#[test]
+fn n_5_a_set_waits_until_all_that_a_stateful_set_had_is_let_go() {
+    let mut world = taken_over();
+    world.set["spec"]["adoptFrom"].take();
+    world.native = Some(Value::Null);
+    for pod in &mut world.pods {
+        pod["metadata"]["ownerReferences"] = json!([]);
+    }
+    assert_eq!(world.does(), NOTHING);
+    assert!(world.message("Stalled").contains("revision web-old is still held"), "{}", world.message("Stalled"));
+    for revision in &mut world.revisions {
+        revision["metadata"]["ownerReferences"] = json!([]);
+    }
+    let does = world.does();
+    assert!(does.iter().all(|action| action.starts_with("adopt")), "{does:?}");
+}
+
+#[test]
+fn n_13_a_stateful_set_that_is_seen_too_long_does_not_lead_back() {
+    let mut world = taken_over();
+    let native = world.native.clone();
+    while !matches!(world.native, Some(Value::Null)) {
+        let plan = world.plan();
+        plan.actions().for_each(|action| world.carry_out(action));
+        world.set["status"] = json!(plan.status);
+    }
+    let mut late = world.clone();
+    late.native = native.clone();
+    assert_eq!((late.does(), late.phase()), (Vec::new(), Some(Phase::Releasing)), "{}", late.message("Adopted"));
+    late.set["status"] = json!(late.plan().status);
+    late.native = Some(Value::Null);
+    late.run(None);
+    late.is_taken_over();
+    let plan = world.plan();
+    plan.actions().for_each(|action| world.carry_out(action));
+    world.set["status"] = json!(plan.status);
+    world.native = native;
+    assert!(world.phase() > Some(Phase::Releasing) && world.does() == NOTHING, "{}", world.message("Adopted"));
+}
+
+#[test]
+fn with_on_delete_a_roll_out_that_is_done_is_settled() {
+    let strategy = json!({"type": "OnDelete"});
+    let world = taken_over().natively("spec.updateStrategy", strategy).natively("status.currentRevision", "web-old");
+    assert_eq!(world.condition("Adopted"), "False Staging", "{}", world.message("Adopted"));
+}
+
+#[test]
+fn a_roll_out_that_no_partition_holds_is_never_taken_over() {
+    let mut world = taken_over().natively("status.updatedReplicas", 1).natively("status.currentRevision", "web-old");
+    world.set["spec"]["adoptFrom"]["accept"] = json!(["PartialRollout"]);
+    assert!(world.message("Adopted").contains("1 of 3 pods are updated"), "{}", world.message("Adopted"));
+}
+
+/// A status that differed each time would be written for ever.
+#[test]
+fn o_10_what_is_said_of_an_adoption_stays_the_same_while_nothing_happens() {
+    let refused = taken_over().spec("replicas", 5);
+    let mut conflict = set(3).with(pods(0..3));
+    conflict.native = taken_over().native;
+    let mut staging = taken_over();
+    staging.set["status"] = json!(staging.plan().status);
+    for mut world in [refused, conflict, staging] {
+        world.set["status"] = json!(world.plan().status);
+        let mut later = world.snapshot();
+        later.now = later.now.checked_add(k8s_openapi::jiff::SignedDuration::from_secs(60)).expect("a time");
+        let status = ordinal_plan::plan(&later).status;
+        assert_eq!(json!(status), world.set["status"]);
+    }
+}
+
+#[test]
+fn o_10_pods_that_are_taken_over_are_available_all_the_while() {
+    let mut world = taken_over();
+    for _ in 0..20 {
+        let plan = world.plan();
+        plan.actions().for_each(|action| world.carry_out(action));
+        world.set["status"] = json!(plan.status);
+        assert_eq!(world.condition("Available"), "True EnoughReplicas", "{}", world.message("Adopted"));
+    }
+}
