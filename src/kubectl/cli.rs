@@ -4,7 +4,12 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{target::Target, time};
+use ordinal_api::Accept;
+
+use crate::{
+    target::{Native, Target},
+    time,
+};
 
 /// Works with OrdinalSets.
 #[derive(Parser)]
@@ -45,6 +50,10 @@ pub enum Command {
     Events(One),
     /// A StatefulSet's manifest as an OrdinalSet's, or the reverse.
     Convert(Convert),
+    /// Take over a running StatefulSet as an OrdinalSet, with no pod restarted.
+    Adopt(Adopt),
+    /// Give an OrdinalSet's pods back to a StatefulSet, with none restarted.
+    Release(Release),
     /// Whether everything is as it must be: installation, rights, Services, budgets, autoscalers.
     Doctor(Doctor),
     /// A script that completes commands and flags, for a shell.
@@ -182,6 +191,78 @@ pub enum Kind {
 }
 
 #[derive(Args)]
+pub struct Adopt {
+    /// The StatefulSet: NAME, or statefulset/NAME.
+    #[arg(value_name = "STATEFULSET")]
+    pub native: Native,
+    /// A manifest with the OrdinalSet, or the StatefulSet, of this name; by default it is made from the one in the cluster.
+    #[arg(short, long, value_name = "FILE")]
+    pub filename: Option<String>,
+    /// What would be refused otherwise: a roll-out that a partition holds; a changed template, for which pods are replaced after
+    /// the end.
+    #[arg(long, value_delimiter = ',', value_enum, ignore_case = true)]
+    pub accept: Vec<Acceptable>,
+    #[command(flatten)]
+    pub rehearsal: Rehearsal,
+    /// Stop watching after so long, such as 90s or 5m; 0 watches for ever. The taking over goes on without.
+    #[arg(long, default_value = "5m", value_parser = time::duration)]
+    pub timeout: Duration,
+}
+
+/// What may be accepted of a StatefulSet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Acceptable {
+    #[value(name = "PartialRollout")]
+    PartialRollout,
+    #[value(name = "TemplateChange")]
+    TemplateChange,
+}
+
+impl From<Acceptable> for Accept {
+    fn from(accepted: Acceptable) -> Self {
+        match accepted {
+            Acceptable::PartialRollout => Self::PartialRollout,
+            Acceptable::TemplateChange => Self::TemplateChange,
+        }
+    }
+}
+
+#[derive(Args)]
+pub struct Release {
+    /// The set: NAME, or ordinalset/NAME.
+    pub set: Target,
+    /// What would be refused otherwise: a roll-out that a partition holds.
+    #[arg(long, value_delimiter = ',', value_enum, ignore_case = true)]
+    pub accept: Vec<Releasable>,
+    #[command(flatten)]
+    pub rehearsal: Rehearsal,
+    /// Give up waiting after so long, such as 90s or 5m; 0 waits for ever. The same command goes on.
+    #[arg(long, default_value = "5m", value_parser = time::duration)]
+    pub timeout: Duration,
+}
+
+/// What may be accepted of an OrdinalSet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Releasable {
+    #[value(name = "PartialRollout")]
+    PartialRollout,
+}
+
+/// Whether anything is changed.
+#[derive(Args)]
+pub struct Rehearsal {
+    /// Print what there is to be said, and change nothing; the exit code tells whether it could be done.
+    #[arg(long, value_enum, default_value = "none", num_args = 0..=1, require_equals = true, default_missing_value = "server")]
+    pub dry_run: Dry,
+}
+
+impl Rehearsal {
+    pub fn is_on(&self) -> bool {
+        self.dry_run != Dry::None
+    }
+}
+
+#[derive(Args)]
 pub struct Doctor {
     /// Sets of all namespaces.
     #[arg(short = 'A', long)]
@@ -204,6 +285,8 @@ mod tests {
             "-n ns rollout status web",
             "rollout status ordinalset/web --namespace=ns",
             "rollout -n ns status ords/web --watch=false",
+            "adopt sts/web -n ns --dry-run --accept=PartialRollout,TemplateChange --timeout 90s",
+            "release -n ns web --accept=partialrollout --dry-run=server",
         ] {
             let cli = Cli::try_parse_from(["kubectl-ordinal"].into_iter().chain(line.split(' '))).expect(line);
             assert_eq!(cli.place.namespace.as_deref(), Some("ns"), "{line}");

@@ -4,9 +4,11 @@ use anyhow::{Context, Result, anyhow};
 use k8s_openapi::NamespaceResourceScope;
 use kube::{
     Api, Client, Config, Resource,
+    api::{ApiResource, DynamicObject},
     config::{KubeConfigOptions, Kubeconfig},
 };
 use ordinal_api::OrdinalSet;
+use serde_json::Value;
 
 use crate::{cli::Place, target::Target};
 
@@ -41,6 +43,41 @@ impl Cluster {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
+    /// The same as they are on the wire: fields that this plugin does not know are kept.
+    pub fn raw<K>(&self) -> Api<DynamicObject>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        Api::namespaced_with(self.client.clone(), &self.namespace, &ApiResource::erase::<K>(&()))
+    }
+
+    /// An object as it is stored, if it is there.
+    pub async fn stored<K>(&self, name: &str) -> Result<Option<Value>>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        let found = self.raw::<K>().get_opt(name).await;
+        let found = found.map_err(|error| told(error, &format!("cannot read {} {name}", K::kind(&()))))?;
+        let Some(found) = found else { return Ok(None) };
+        let mut object = serde_json::to_value(found)?;
+        (object["apiVersion"], object["kind"]) = (K::api_version(&()).into(), K::kind(&()).into());
+        Ok(Some(object))
+    }
+
+    /// Has the API server judge a new object without keeping it, and returns what it would store. `strict` refuses fields that it
+    /// does not know, and would drop.
+    pub async fn try_create<K>(&self, object: &Value, strict: bool) -> Result<Value, kube::Error>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        let path = K::url_path(&(), Some(&self.namespace));
+        let validation = if strict { "Strict" } else { "Ignore" };
+        let request = http::Request::post(format!("{path}?dryRun=All&fieldValidation={validation}"))
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(serde_json::to_vec(object).map_err(kube::Error::SerdeError)?);
+        self.client.request(request.map_err(kube::Error::HttpError)?).await
+    }
+
     /// A set that is there.
     pub async fn set(&self, target: &Target) -> Result<OrdinalSet> {
         self.api::<OrdinalSet>().get(&target.0).await.map_err(|error| match error {
@@ -62,5 +99,13 @@ pub fn told(error: kube::Error, doing: &str) -> anyhow::Error {
         }
         kube::Error::Api(status) => anyhow!("{doing}: {}", status.message),
         other => anyhow::Error::from(other).context(doing.to_owned()),
+    }
+}
+
+/// The HTTP status of a refusal; 0 where there was no answer.
+pub fn code(error: &kube::Error) -> u16 {
+    match error {
+        kube::Error::Api(status) => status.code,
+        _ => 0,
     }
 }

@@ -2,8 +2,10 @@
 //! a candidate per line, with what it means behind a tab, and then what the shell shall make of them.
 
 use clap::{Command, CommandFactory};
-use kube::{ResourceExt, api::ListParams};
+use k8s_openapi::{NamespaceResourceScope, api::apps::v1::StatefulSet};
+use kube::{Resource, ResourceExt, api::ListParams};
 use ordinal_api::OrdinalSet;
+use serde::de::DeserializeOwned;
 
 use crate::{
     cli::{Cli, Place},
@@ -22,8 +24,13 @@ pub async fn run(words: &[String]) {
     let command = Cli::command();
     let command = within(&command, before);
     let mut candidates = candidates(command, last);
-    if candidates.is_empty() && command.get_positionals().any(|arg| arg.get_id() == "set") {
-        candidates = sets(before).await;
+    let positional = command.get_positionals().next().map(|arg| arg.get_id().as_str().to_owned());
+    if candidates.is_empty() {
+        candidates = match positional.as_deref() {
+            Some("set") => names::<OrdinalSet>(before).await,
+            Some("native") => names::<StatefulSet>(before).await,
+            _ => Vec::new(),
+        };
     }
     candidates.iter().filter(|candidate| candidate.starts_with(last)).for_each(|candidate| println!("{candidate}"));
     println!("{NO_FILES}");
@@ -48,8 +55,11 @@ fn candidates(command: &Command, last: &str) -> Vec<String> {
     command.get_subcommands().map(|sub| with(sub.get_name().to_owned(), sub.get_about())).collect()
 }
 
-/// The sets of the namespace; none where they cannot be had.
-async fn sets(before: &[String]) -> Vec<String> {
+/// The sets of a kind in the namespace; none where they cannot be had.
+async fn names<K>(before: &[String]) -> Vec<String>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + std::fmt::Debug,
+{
     let after = |names: &[&str]| {
         let at = before.iter().position(|word| names.contains(&word.as_str()))?;
         before.get(at + 1).cloned()
@@ -60,7 +70,7 @@ async fn sets(before: &[String]) -> Vec<String> {
         kubeconfig: after(&["--kubeconfig"]).map(Into::into),
     };
     let Ok(cluster) = Cluster::connect(&place).await else { return Vec::new() };
-    let listed = cluster.api::<OrdinalSet>().list(&ListParams::default()).await;
+    let listed = cluster.api::<K>().list(&ListParams::default()).await;
     listed.map(|sets| sets.iter().map(ResourceExt::name_any).collect()).unwrap_or_default()
 }
 

@@ -4,19 +4,18 @@ use std::{io::Read, process::ExitCode};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use kube::Api;
 use ordinal_api::{MAX_NAME_LENGTH, OrdinalSet};
 use serde_json::{Value, json};
 
 use crate::{
     cli::{Convert, Kind, Output, Place},
-    cluster::{Cluster, told},
+    cluster::Cluster,
     output,
-    target::Target,
+    target::{Native, Target},
 };
 
-const NATIVE: (&str, &str) = ("apps/v1", "StatefulSet");
-const OURS: (&str, &str) = ("apps.ordinal.dev/v1", "OrdinalSet");
+pub const NATIVE: (&str, &str) = ("apps/v1", "StatefulSet");
+pub const OURS: (&str, &str) = ("apps.ordinal.dev/v1", "OrdinalSet");
 
 /// What an API server writes, and nobody sends.
 const SERVERS: [&str; 6] = ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink"];
@@ -56,7 +55,8 @@ fn into(to: Kind) -> (&'static str, &'static str) {
     if to == Kind::Ordinalset { OURS } else { NATIVE }
 }
 
-fn read(file: &str) -> Result<Vec<Value>> {
+/// The objects in a file, of lists too; - is standard input.
+pub fn read(file: &str) -> Result<Vec<Value>> {
     let mut text = String::new();
     if file == "-" {
         std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
@@ -81,19 +81,12 @@ async fn live(name: &str, to: Kind, place: &Place) -> Result<Value> {
     let cluster = Cluster::connect(place).await?;
     if to == Kind::Statefulset {
         let target: Target = name.parse().map_err(|e: String| anyhow!(e))?;
-        return Ok(serde_json::to_value::<OrdinalSet>(cluster.set(&target).await?)?);
+        let found = cluster.stored::<OrdinalSet>(&target.0).await?;
+        return found.ok_or_else(|| anyhow!("{target} not found in namespace {}", cluster.namespace));
     }
-    let name = ["statefulset/", "statefulsets/", "sts/", "statefulset.apps/", "statefulsets.apps/"]
-        .iter()
-        .find_map(|prefix| name.strip_prefix(prefix))
-        .unwrap_or(name);
-    let sets: Api<StatefulSet> = cluster.api();
-    let found =
-        sets.get_opt(name).await.map_err(|error| told(error, &format!("cannot read statefulset.apps/{name}")))?;
-    let found = found.ok_or_else(|| anyhow!("statefulset.apps/{name} not found in namespace {}", cluster.namespace))?;
-    let mut object = serde_json::to_value(found)?;
-    (object["apiVersion"], object["kind"]) = (NATIVE.0.into(), NATIVE.1.into());
-    Ok(object)
+    let native: Native = name.parse().map_err(|e: String| anyhow!(e))?;
+    let found = cluster.stored::<StatefulSet>(&native.0).await?;
+    found.ok_or_else(|| anyhow!("{native} not found in namespace {}", cluster.namespace))
 }
 
 /// What came of it.
@@ -177,6 +170,10 @@ fn set(object: &mut Value, into: (&str, &str), what: &str, notes: &mut Vec<Strin
     if !dropped.is_empty() {
         notes.push(format!("{what}: left out what an API server writes: {}", dropped.join(", ")));
     }
+    let spec = object.pointer_mut("/spec").and_then(Value::as_object_mut);
+    if into == NATIVE && spec.is_some_and(|spec| spec.remove("adoptFrom").is_some()) {
+        notes.push(format!("{what}: left out spec.adoptFrom, which a StatefulSet does not have"));
+    }
     let length = text(&object["metadata"]["name"]).len();
     if into == OURS && length > MAX_NAME_LENGTH {
         notes.push(format!("{what}: its name has {length} characters; a new OrdinalSet may have {MAX_NAME_LENGTH}"));
@@ -214,6 +211,15 @@ mod tests {
         let back = convert(there.clone(), Kind::Statefulset).objects;
         assert_eq!(back[0]["kind"], "StatefulSet");
         assert_eq!(convert(back, Kind::Ordinalset).objects, there);
+    }
+
+    #[test]
+    fn a_statefulset_has_nobody_to_adopt_from() {
+        let mut set = convert(vec![native()], Kind::Ordinalset).objects.remove(0);
+        set["spec"]["adoptFrom"] = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "uid": "u"});
+        let converted = convert(vec![set], Kind::Statefulset);
+        assert_eq!(converted.objects[0]["spec"]["adoptFrom"], Value::Null);
+        assert!(converted.notes.iter().any(|note| note.contains("spec.adoptFrom")), "{:?}", converted.notes);
     }
 
     #[test]

@@ -6,24 +6,26 @@ use anyhow::Result;
 use k8s_openapi::{
     api::{
         apps::v1::{Deployment, StatefulSet},
-        authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
         autoscaling::v2::HorizontalPodAutoscaler,
         coordination::v1::Lease,
+        core::v1::ConfigMap,
         policy::v1::PodDisruptionBudget,
     },
     jiff::Timestamp,
 };
 use kube::{
     Api, ResourceExt,
-    api::{ListParams, PostParams},
+    api::ListParams,
     core::{Selector, SelectorExt},
 };
 use ordinal_api::{MAX_NAME_LENGTH, OrdinalSet, SCHEMA_OF};
+use ordinal_plan::adoption::CONDITION;
 
 use crate::{
     cli,
     cluster::{Cluster, told},
-    output::{Mood, paint},
+    finding::{Finding, bad, good, print, unsure},
+    release, rights,
 };
 
 /// The oldest that is tried.
@@ -32,40 +34,15 @@ const OLDEST: u32 = 34;
 /// What the operator is called in its Deployment and Lease.
 const OPERATOR: &str = "app.kubernetes.io/name=ordinal";
 
-/// One finding.
-struct Finding {
-    mood: Mood,
-    text: String,
-}
-
-fn good(text: impl Into<String>) -> Finding {
-    Finding { mood: Mood::Good, text: text.into() }
-}
-
-fn unsure(text: impl Into<String>) -> Finding {
-    Finding { mood: Mood::Busy, text: text.into() }
-}
-
-fn bad(text: impl Into<String>) -> Finding {
-    Finding { mood: Mood::Bad, text: text.into() }
-}
-
 pub async fn run(args: &cli::Doctor, cluster: &Cluster) -> Result<ExitCode> {
     let mut findings = vec![version(cluster).await?, kind(cluster).await];
-    if findings.iter().all(|finding| finding.mood != Mood::Bad) {
+    if findings.iter().all(|finding| !finding.is_bad()) {
         findings.extend(operator(cluster).await);
-        findings.extend(rights(cluster).await?);
+        findings.extend(may(cluster).await?);
         findings.extend(sets(args, cluster).await?);
+        findings.extend(releases(args, cluster).await);
     }
-    for Finding { mood, text } in &findings {
-        let mark = match mood {
-            Mood::Good => "ok  ",
-            Mood::Busy => "note",
-            Mood::Bad => "bad ",
-        };
-        println!("{} {text}", paint(mark, *mood));
-    }
-    let bad = findings.iter().filter(|finding| finding.mood == Mood::Bad).count();
+    let bad = print(&findings);
     if bad == 0 {
         return Ok(ExitCode::SUCCESS);
     }
@@ -139,7 +116,7 @@ async fn lease(cluster: &Cluster, namespace: &str) -> Option<Finding> {
 }
 
 /// What this user may do: enough to read is all that this plugin must have.
-async fn rights(cluster: &Cluster) -> Result<Vec<Finding>> {
+async fn may(cluster: &Cluster) -> Result<Vec<Finding>> {
     let asked = [
         ("list", "", "pods"),
         ("list", "", "persistentvolumeclaims"),
@@ -147,24 +124,7 @@ async fn rights(cluster: &Cluster) -> Result<Vec<Finding>> {
         ("list", "apps.ordinal.dev", "ordinalsets"),
         ("patch", "apps.ordinal.dev", "ordinalsets"),
     ];
-    let reviews = Api::<SelfSubjectAccessReview>::all(cluster.client.clone());
-    let mut missing = Vec::new();
-    for (verb, group, resource) in asked {
-        let attributes = ResourceAttributes {
-            namespace: Some(cluster.namespace.clone()),
-            verb: Some(verb.into()),
-            group: Some(group.into()),
-            resource: Some(resource.into()),
-            ..ResourceAttributes::default()
-        };
-        let spec = SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() };
-        let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
-        let answer =
-            reviews.create(&PostParams::default(), &review).await.map_err(|e| told(e, "cannot ask for rights"))?;
-        if !answer.status.is_some_and(|status| status.allowed) {
-            missing.push(format!("{verb} {resource}"));
-        }
-    }
+    let missing = rights::missing(cluster, &asked).await?;
     Ok(vec![if missing.is_empty() {
         good(format!("you may do what this plugin does in namespace {}", cluster.namespace))
     } else {
@@ -183,12 +143,52 @@ async fn sets(args: &cli::Doctor, cluster: &Cluster) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
+/// Releases that have not come to their end.
+async fn releases(args: &cli::Doctor, cluster: &Cluster) -> Vec<Finding> {
+    let api: Api<ConfigMap> = if args.all_namespaces { Api::all(cluster.client.clone()) } else { cluster.api() };
+    let labelled = ListParams::default().labels(release::LABEL);
+    let Ok(left) = api.list_metadata(&labelled).await else {
+        return vec![unsure("ConfigMaps of releases that were interrupted are not looked for: you may not list them")];
+    };
+    let told = left.iter().map(|map| {
+        let (namespace, name) = (map.namespace().unwrap_or_default(), map.name_any());
+        let set = release::set_of(&name);
+        bad(format!(
+            "{namespace}/{name}: a release was interrupted: kubectl ordinal -n {namespace} release {set} goes on"
+        ))
+    });
+    told.collect()
+}
+
+/// How the taking over of a StatefulSet goes, where it has not come to its end. What stops it is told as what stalls the set.
+fn adoption(about: &str, set: &OrdinalSet) -> Option<Finding> {
+    let conditions = &set.status.as_ref()?.conditions;
+    let condition = conditions.iter().find(|c| c.type_ == CONDITION && c.status == "False")?;
+    let [reason, message] = [&condition.reason, &condition.message].map(|text| text.as_deref().unwrap_or_default());
+    Some(unsure(format!("{about}: it has not taken over its StatefulSet: {reason}: {message}")))
+}
+
+/// Both kinds of one name.
+fn namesake(about: &str, set: &OrdinalSet) -> Finding {
+    let name = set.name_any();
+    if set.spec.adopt_from.is_some() {
+        return unsure(format!(
+            "{about}: it is taking over the StatefulSet of its name: kubectl ordinal adopt {name} shows it"
+        ));
+    }
+    bad(format!(
+        "{about}: a StatefulSet of the same name exists, and the OrdinalSet does nothing: take it over with kubectl \
+         ordinal adopt {name}, or delete one of the two with --cascade=orphan"
+    ))
+}
+
 /// What is wrong around one set; nothing is said of what is right.
 async fn one(set: &OrdinalSet, cluster: &Cluster) -> Result<Vec<Finding>> {
     let name = set.name_any();
     let about = format!("{}/{name}", cluster.namespace);
     let mut findings = Vec::new();
     let conditions = set.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    findings.extend(adoption(&about, set));
     for condition in conditions {
         let wrong = matches!(
             (condition.type_.as_str(), condition.status.as_str()),
@@ -210,7 +210,7 @@ async fn one(set: &OrdinalSet, cluster: &Cluster) -> Result<Vec<Finding>> {
     }
     let all = ListParams::default();
     if cluster.api::<StatefulSet>().get_opt(&name).await.ok().flatten().is_some() {
-        findings.push(bad(format!("{about}: a StatefulSet of the same name exists, and claims the same pods")));
+        findings.push(namesake(&about, set));
     }
     // What cannot be read here is not worth an error.
     let autoscalers = cluster.api::<HorizontalPodAutoscaler>().list(&all).await.map(|l| l.items).unwrap_or_default();

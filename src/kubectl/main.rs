@@ -1,6 +1,7 @@
 //! `kubectl ordinal`: what `kubectl rollout` does for built-in kinds, one screen for a person on call, and the way from a
 //! StatefulSet to an OrdinalSet and back.
 
+mod adopt;
 mod cli;
 mod cluster;
 mod complete;
@@ -9,7 +10,13 @@ mod doctor;
 mod events;
 mod explain;
 mod family;
+mod finding;
+mod markers;
+mod neighbours;
 mod output;
+mod pods;
+mod release;
+mod rights;
 mod rollout;
 mod status;
 mod target;
@@ -50,6 +57,8 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Explain(args) => explain::run(&args, &connect().await?).await,
         Command::Events(args) => events::run(&args, &connect().await?).await,
         Command::Convert(args) => convert::run(&args, &cli.place).await,
+        Command::Adopt(args) => adopt::run(&args, &connect().await?).await,
+        Command::Release(args) => release::run(&args, &connect().await?).await,
         Command::Doctor(args) => doctor::run(&args, &connect().await?).await,
         Command::Completion { shell } => {
             // kubectl calls plugins by their file's name.

@@ -3,6 +3,15 @@
 use std::time::Duration;
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use tokio::time::Instant;
+
+/// No `--timeout`.
+const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+/// When a `--timeout` is over; 0 waits for ever.
+pub fn deadline(timeout: Duration) -> Instant {
+    Instant::now() + if timeout.is_zero() { FOR_EVER } else { timeout.min(FOR_EVER) }
+}
 
 /// Reads 90s, 5m, 1h30m, or a number of seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {

@@ -13,7 +13,7 @@ use kube::{
     },
 };
 use ordinal_api::OrdinalSet;
-use tokio::time::{Instant, interval, sleep_until};
+use tokio::time::{interval, sleep_until};
 
 use super::progress::judge;
 use crate::{
@@ -22,13 +22,11 @@ use crate::{
     family::{is_controlled_by, revision_of},
     output::{Mood, paint},
     status::state,
+    time,
 };
 
 /// A pod gets available by time alone.
 const TICK: Duration = Duration::from_secs(1);
-
-/// No `--timeout`.
-const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 pub async fn run(args: &RolloutStatus, cluster: &Cluster) -> Result<ExitCode> {
     let target = &args.set.set;
@@ -38,8 +36,7 @@ pub async fn run(args: &RolloutStatus, cluster: &Cluster) -> Result<ExitCode> {
         println!("{}", progress.text);
         return Ok(if progress.done { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    let timeout = if args.timeout.is_zero() { FOR_EVER } else { args.timeout.min(FOR_EVER) };
-    let deadline = Instant::now() + timeout;
+    let deadline = time::deadline(args.timeout);
     let this = watcher::Config::default().fields(&format!("metadata.name={}", target.0));
     let mut sets = pin!(watcher(cluster.api::<OrdinalSet>(), this).default_backoff());
     let mut pods = pin!(watcher(cluster.api::<Pod>(), watcher::Config::default()).default_backoff());
