@@ -8,7 +8,7 @@ E2E := $(CARGO) run --quiet --locked --package ordinal-tests --bin e2e --
 # Only what stands on the command line: a forgotten KUBECONFIG must not turn a tour into a change of production.
 GIVEN := $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig $(KUBECONFIG))
 
-.PHONY: help demo test unit exhaustive vectors live live-one parity campaign fuzz faults faults-sample mutants soak fuzz-input bench bench-plan bench-readme idle-memory lint crds chart chart-test upgrade-test build install-plugin krew image kubia-image e2e e2e-can e2e-deps e2e-clean e2e-kind e2e-minikube control-plane clean
+.PHONY: help demo test unit exhaustive vectors live live-one parity campaign fuzz faults faults-sample mutants soak fuzz-input bench bench-plan bench-readme idle-memory record-adoption lint crds chart chart-test upgrade-test build install-plugin krew image kubia-image e2e e2e-can e2e-deps e2e-clean e2e-kind e2e-minikube control-plane clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -84,6 +84,10 @@ fuzz-input: ## Whatever others write is read without a panic, by cargo-fuzz and 
 
 idle-memory: control-plane ## Resident memory of the released operator with nothing to do
 	@$(CARGO) run --quiet --locked --package ordinal-tests --bin idle-memory
+
+record-adoption: control-plane ## Take a StatefulSet over and give it back, and write what a person sees into docs/migration.md
+	@$(CARGO) build --quiet --locked --package ordinal --package kubectl-ordinal --bins
+	@$(CARGO) run --quiet --locked --package ordinal-tests --bin record-adoption
 
 lint: ## Format, clippy, generated files, and the rules of the house
 	$(CARGO) fmt --all --check

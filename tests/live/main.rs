@@ -16,5 +16,6 @@ mod rollout;
 mod scaling;
 mod server;
 mod sets;
+mod takeover;
 mod wiring;
 mod without_go;

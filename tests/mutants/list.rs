@@ -301,4 +301,35 @@ pub const ALL: &[Mutant] = &[
         "let (leading, is_leading) = channel::channel(!run.leader_elect);",
         "let (leading, is_leading) = channel::channel(true);",
     ),
+    simulated(
+        "a StatefulSet goes before its going is in the API",
+        "src/plan/adoption/mod.rs",
+        "let actions = if phase == Phase::Releasing { vec![release] } else { Vec::new() };",
+        "let actions = vec![release];",
+    ),
+    simulated(
+        "a StatefulSet is taken over whatever was found",
+        "src/plan/adoption/mod.rs",
+        "let (true, Ok(theirs)) = (problems.is_empty(), &native.set) else {",
+        "let (true, Ok(theirs)) = (problems.len() < 100, &native.set) else {",
+    ),
+    simulated(
+        "pods of a StatefulSet have no second owner when it goes",
+        "src/plan/adoption/mod.rs",
+        "claims.chain(revisions).chain(pods).collect()",
+        "claims.chain(revisions).chain(pods.take(0)).collect()",
+    ),
+    simulated(
+        "a set works beside a StatefulSet of its name",
+        "src/plan/adoption/mod.rs",
+        "_ => match conflict(s, native) {",
+        "_ => match conflict(s, native).filter(|_| false) {",
+    ),
+    judged(
+        Judge::Live("takeover::there_and_back::n_5_an_ordered"),
+        "a StatefulSet that is taken over takes its pods along",
+        "src/operator/executor.rs",
+        "DeleteParams::orphan().preconditions(exactly)",
+        "DeleteParams::background().preconditions(exactly)",
+    ),
 ];
