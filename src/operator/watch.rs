@@ -150,12 +150,14 @@ pub async fn drive<V: Woken>(site: Site, cache: Arc<Cache<V>>, queue: UnboundedS
     let Site { sets, metrics, .. } = &site;
     let mut writer = Writer::new(cache);
     let mut events = pin!(watch::<V::Wire>(&site));
-    let mut later = BTreeSet::new();
+    let (mut listed, mut later) = (BTreeSet::new(), BTreeSet::new());
     let mut flush = pin!(sleep(Duration::ZERO));
     loop {
         let now: BTreeSet<Key> = tokio::select! {
             event = events.next() => {
                 let Some(event) = event else { return };
+                // Of thousands of objects each would wake somebody who can only wait for the others.
+                let amid_a_list = matches!(event, watcher::Event::Init | watcher::Event::InitApply(_));
                 let (quiet, loud): (Vec<_>, Vec<_>) =
                     writer.apply(event).into_iter().filter(Change::is_seen).partition(V::is_quiet);
                 let concerned = |changes: &[Change<V>]| changes.iter().flat_map(|c| V::concerned(c, sets)).collect();
@@ -164,6 +166,11 @@ pub async fn drive<V: Woken>(site: Site, cache: Arc<Cache<V>>, queue: UnboundedS
                     flush.as_mut().reset(Instant::now() + QUIET_PAUSE);
                 }
                 later.extend(quiet);
+                listed.extend(now);
+                if amid_a_list {
+                    continue;
+                }
+                let now = std::mem::take(&mut listed);
                 later.retain(|key| !now.contains(key));
                 now
             }
