@@ -301,10 +301,13 @@ impl Course<'_> {
             if stalled.is_none() {
                 status.observed_generation = before.observed_generation;
             }
-            if let (Native::There(native), true) = (&s.native, phase >= Phase::Staging)
-                && let Ok(theirs) = &native.set
-            {
-                seed(&mut status, &theirs.status);
+            // While pods are the StatefulSet's, or nobody's yet, its own figures count.
+            match &s.native {
+                Native::There(native) if phase >= Phase::Staging => {
+                    native.set.iter().for_each(|theirs| seed(&mut status, &theirs.status));
+                }
+                _ if phase >= Phase::Staging && natively_owned(s).next().is_some() => seed(&mut status, before),
+                _ => {}
             }
             status.adoption = Some(AdoptionStatus { uid: from.uid.clone(), phase });
             status::put(&mut status.conditions, s, CONDITION, false, step.reason, step.message.clone());

@@ -441,3 +441,19 @@ fn o_10_pods_that_are_taken_over_are_available_all_the_while() {
         assert_eq!(world.condition("Available"), "True EnoughReplicas", "{}", world.message("Adopted"));
     }
 }
+
+/// The garbage collector takes a moment to let them go.
+#[test]
+fn o_10_pods_that_are_still_held_by_what_is_gone_are_counted() {
+    let mut world = taken_over();
+    while !matches!(world.native, Some(Value::Null)) {
+        let plan = world.plan();
+        plan.actions().for_each(|action| world.carry_out(action));
+        world.set["status"] = json!(plan.status);
+    }
+    for object in world.pods.iter_mut().chain(&mut world.revisions) {
+        object["metadata"]["ownerReferences"] = json!([by_native(), beside()]);
+    }
+    assert_eq!((world.does(), world.phase()), (Vec::new(), Some(Phase::Claiming)));
+    assert_eq!((world.status().replicas, world.condition("Available").as_str()), (3, "True EnoughReplicas"));
+}
