@@ -97,6 +97,23 @@ impl World {
         }
     }
 
+    /// One pass.
+    fn pass(&mut self) {
+        let plan = self.plan();
+        plan.actions().for_each(|action| self.carry_out(action));
+        self.set["status"] = json!(plan.status);
+    }
+
+    fn passes_until(&mut self, done: impl Fn(&Self) -> bool) {
+        for _ in 0..60 {
+            if done(self) {
+                return;
+            }
+            self.pass();
+        }
+        panic!("no end: {}", self.set["status"]);
+    }
+
     /// Passes until the set is at rest; the operator dies after so many writes, once. Returns how many writes there were.
     fn run(&mut self, mut dies_after: Option<usize>) -> usize {
         let mut writes = 0;
@@ -177,11 +194,8 @@ fn n_1_claims_are_taken_from_a_stateful_set_that_would_collect_them() {
 #[test]
 fn n_3_the_stateful_set_goes_only_in_the_version_that_was_verified_and_once_its_going_is_announced() {
     let mut world = taken_over();
-    for _ in 0..2 {
-        let plan = world.plan();
-        plan.actions().for_each(|action| world.carry_out(action));
-        world.set["status"] = json!(plan.status);
-    }
+    world.pass();
+    world.pass();
     assert_eq!(world.phase(), Some(Phase::Releasing));
     let deletion = world.plan().actions().next().cloned();
     let (name, uid, resource_version) = ("web".into(), "native".into(), "77".into());
@@ -275,11 +289,7 @@ fn n_9_another_stateful_set_of_the_name_is_not_the_one_that_is_meant() {
     assert_eq!((world.does(), world.condition("Adopted")), (Vec::new(), "False ConflictingStatefulSet".into()));
     // GitOps puts it back when the pods have already been let go.
     let mut world = taken_over();
-    while !matches!(world.native, Some(Value::Null)) {
-        let plan = world.plan();
-        plan.actions().for_each(|action| world.carry_out(action));
-        world.set["status"] = json!(plan.status);
-    }
+    world.passes_until(|world| matches!(world.native, Some(Value::Null)));
     let back = taken_over().natively("metadata.uid", "another").native;
     world.native = back;
     assert_eq!((world.does(), world.condition("Adopted")), (Vec::new(), "False ConflictingStatefulSet".into()));
@@ -298,11 +308,7 @@ fn without_the_right_to_see_stateful_sets_an_adoption_waits() {
 #[test]
 fn n_5_what_would_change_pods_next_is_drift_and_waits_for_a_person() {
     let mut world = taken_over();
-    while world.condition("Adopted") != "False Finishing" {
-        let plan = world.plan();
-        plan.actions().for_each(|action| world.carry_out(action));
-        world.set["status"] = json!(plan.status);
-    }
+    world.passes_until(|world| world.condition("Adopted") == "False Finishing");
     let changed = world.clone().spec("template", template("newer"));
     assert_eq!((changed.does(), changed.condition("Adopted")), (Vec::new(), "False Drift".into()));
     let mut accepted = changed;
@@ -347,9 +353,7 @@ fn an_adoption_that_is_done_is_not_begun_again() {
 #[test]
 fn an_adoption_that_somebody_calls_off_is_abandoned() {
     let mut world = taken_over();
-    let plan = world.plan();
-    plan.actions().for_each(|action| world.carry_out(action));
-    world.set["status"] = json!(plan.status);
+    world.pass();
     world.set["spec"]["adoptFrom"].take();
     assert_eq!(world.condition("Stalled"), "True ConflictingStatefulSet");
     world.native = Some(Value::Null);
@@ -381,11 +385,7 @@ fn n_5_a_set_waits_until_all_that_a_stateful_set_had_is_let_go() {
 fn n_13_a_stateful_set_that_is_seen_too_long_does_not_lead_back() {
     let mut world = taken_over();
     let native = world.native.clone();
-    while !matches!(world.native, Some(Value::Null)) {
-        let plan = world.plan();
-        plan.actions().for_each(|action| world.carry_out(action));
-        world.set["status"] = json!(plan.status);
-    }
+    world.passes_until(|world| matches!(world.native, Some(Value::Null)));
     let mut late = world.clone();
     late.native = native.clone();
     assert_eq!((late.does(), late.phase()), (Vec::new(), Some(Phase::Releasing)), "{}", late.message("Adopted"));
@@ -393,9 +393,7 @@ fn n_13_a_stateful_set_that_is_seen_too_long_does_not_lead_back() {
     late.native = Some(Value::Null);
     late.run(None);
     late.is_taken_over();
-    let plan = world.plan();
-    plan.actions().for_each(|action| world.carry_out(action));
-    world.set["status"] = json!(plan.status);
+    world.pass();
     world.native = native;
     assert!(world.phase() > Some(Phase::Releasing) && world.does() == NOTHING, "{}", world.message("Adopted"));
 }
@@ -435,9 +433,7 @@ fn o_10_what_is_said_of_an_adoption_stays_the_same_while_nothing_happens() {
 fn o_10_pods_that_are_taken_over_are_available_all_the_while() {
     let mut world = taken_over();
     for _ in 0..20 {
-        let plan = world.plan();
-        plan.actions().for_each(|action| world.carry_out(action));
-        world.set["status"] = json!(plan.status);
+        world.pass();
         assert_eq!(world.condition("Available"), "True EnoughReplicas", "{}", world.message("Adopted"));
     }
 }
@@ -446,11 +442,7 @@ fn o_10_pods_that_are_taken_over_are_available_all_the_while() {
 #[test]
 fn o_10_pods_that_are_still_held_by_what_is_gone_are_counted() {
     let mut world = taken_over();
-    while !matches!(world.native, Some(Value::Null)) {
-        let plan = world.plan();
-        plan.actions().for_each(|action| world.carry_out(action));
-        world.set["status"] = json!(plan.status);
-    }
+    world.passes_until(|world| matches!(world.native, Some(Value::Null)));
     for object in world.pods.iter_mut().chain(&mut world.revisions) {
         object["metadata"]["ownerReferences"] = json!([by_native(), beside()]);
     }
