@@ -326,8 +326,8 @@ pub const ALL: &[Mutant] = &[
         "_ => match conflict(s, native).filter(|_| false) {",
     ),
     judged(
-        Judge::Live("takeover::there_and_back::n_5_an_ordered"),
-        "a StatefulSet that is taken over takes its pods along",
+        Judge::Live("takeover::there_and_back::n_3_the_stateful_set"),
+        "a StatefulSet that is taken over is deleted with its pods",
         "src/operator/executor.rs",
         "DeleteParams::orphan().preconditions(exactly)",
         "DeleteParams::background().preconditions(exactly)",

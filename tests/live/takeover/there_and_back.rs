@@ -1,11 +1,11 @@
 //! StatefulSet → OrdinalSet → StatefulSet, by the plugin's commands, for every kind of set.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use kube::ResourceExt;
-use ordinal_tests::{Namespace, Outcome};
+use ordinal_tests::{Identity, Namespace, Outcome};
 use serde_json::{Value, json};
 
-use super::{Natives, owned_by, place};
+use super::{Natives, control_plane, owned_by, place};
 use crate::sets::{Sets, claims, image, set};
 
 /// Runs the plugin, which must succeed.
@@ -37,6 +37,23 @@ async fn there_and_back(ns: &Namespace, manifest: Value) -> Result<()> {
 async fn n_5_an_ordered_set_goes_there_and_back() -> Outcome {
     let (ns, _operator) = place("ordered").await?;
     there_and_back(&ns, set("web", 3, json!({"serviceName": "web"}))).await?;
+    Ok(())
+}
+
+/// The second owner would keep the pods from being collected, but not from being mourned: they shall never be in danger at all.
+#[tokio::test]
+async fn n_3_the_stateful_set_is_deleted_by_uid_and_version_and_leaves_its_pods() -> Outcome {
+    let (ns, _operator) = place("deletion").await?;
+    let native = ns.native(set("web", 2, json!({}))).await?;
+    ns.adopt(&native, json!({})).await?;
+    ns.adopted("web").await?;
+    let calls = control_plane().await?.calls_in(Identity::Operator, ns.name())?;
+    let at = calls.iter().position(|c| c.is("delete", "statefulsets", "web")).context("no deletion")?;
+    let body = &calls[at].body;
+    assert_eq!(body["propagationPolicy"], "Orphan", "{body}");
+    assert_eq!(body["preconditions"]["uid"], json!(native.uid()), "{body}");
+    assert!(body["preconditions"]["resourceVersion"].is_string(), "{body}");
+    assert!(at > 0 && calls[at - 1].is("get", "ordinalsets", "web"), "the set is not read before: {:?}", calls[at - 1]);
     Ok(())
 }
 
