@@ -150,28 +150,34 @@ pub enum Event {
     Gone,
 }
 
-/// What goes wrong. Every method is asked in the order of what happens on one connection.
+/// What goes wrong; nothing does, unless a method says so. Every method is asked in the order of what happens on one connection.
 pub trait Script: Send + Sync + 'static {
     /// A connection comes: a number for those who come from now on, by which a new client is told from an old one.
-    fn connected(&self) -> usize;
+    fn connected(&self) -> usize {
+        0
+    }
 
     /// Of a request, whose query may be changed.
     fn request<'s>(&'s self, asked: &'s mut Asked) -> BoxFuture<'s, Fate>;
 
     /// Of an event of a watch, as the API server wrote it.
-    fn event(&self, asked: &Asked, event: &Value) -> Event;
+    fn event(&self, _asked: &Asked, _event: &Value) -> Event {
+        Event::Pass
+    }
 
     /// An event of a watch is passed on now.
-    fn passed(&self, asked: &Asked, event: &Value);
+    fn passed(&self, _asked: &Asked, _event: &Value) {}
 
     /// A watch ends after this, with 410, whether events come or not.
-    fn lasts(&self, asked: &Asked) -> Option<Duration>;
+    fn lasts(&self, _asked: &Asked) -> Option<Duration> {
+        None
+    }
 
     /// The answer to a list may be changed.
-    fn list(&self, asked: &Asked, list: &mut Value);
+    fn list(&self, _asked: &Asked, _list: &mut Value) {}
 
     /// The API server has answered a request that is neither a list nor a watch. Who asked has not heard it yet.
-    fn answered(&self, asked: &Asked, code: StatusCode, body: &[u8]);
+    fn answered(&self, _asked: &Asked, _code: StatusCode, _body: &[u8]) {}
 }
 
 /// A port on loopback with a script behind it. Its connections end with it.

@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, anyhow};
 use k8s_openapi::NamespaceResourceScope;
 use kube::{
-    Api, Client, Config, Resource,
-    api::{ApiResource, DynamicObject},
+    Api, Client, Config, Resource, ResourceExt,
+    api::{ApiResource, DeleteParams, DynamicObject, PatchParams, PostParams, Preconditions},
     config::{KubeConfigOptions, Kubeconfig},
 };
 use ordinal_api::OrdinalSet;
@@ -78,6 +78,17 @@ impl Cluster {
         self.client.request(request.map_err(kube::Error::HttpError)?).await
     }
 
+    /// Deletes exactly this version of a set, and leaves its pods; false when there is a newer one.
+    pub async fn orphan(&self, set: &OrdinalSet) -> kube::Result<bool> {
+        let params = DeleteParams::orphan()
+            .preconditions(Preconditions { uid: set.uid(), resource_version: set.resource_version() });
+        match self.api::<OrdinalSet>().delete(&set.name_any(), &params).await {
+            Ok(_) => Ok(true),
+            Err(error) if code(&error) == 409 => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// A set that is there.
     pub async fn set(&self, target: &Target) -> Result<OrdinalSet> {
         self.api::<OrdinalSet>().get(&target.0).await.map_err(|error| match error {
@@ -87,6 +98,19 @@ impl Cluster {
             error => told(error, &format!("cannot read {target}")),
         })
     }
+}
+
+/// Who writes, for the API server's books.
+const MANAGER: &str = "kubectl-ordinal";
+
+/// A change by this plugin.
+pub fn patching() -> PatchParams {
+    PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() }
+}
+
+/// A creation by this plugin.
+pub fn creating() -> PostParams {
+    PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() }
 }
 
 /// What went wrong, in words that tell what to do.

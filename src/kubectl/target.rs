@@ -14,14 +14,7 @@ impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (kind, name) = text.split_once('/').unwrap_or((KINDS[0], text));
-        if !KINDS.contains(&kind.to_lowercase().as_str()) {
-            return Err(format!("{kind:?} is another kind: this is about ordinalset/NAME"));
-        }
-        if name.is_empty() || name.contains('/') {
-            return Err("give a name, as NAME or ordinalset/NAME".into());
-        }
-        Ok(Self(name.to_owned()))
+        parse(text, &KINDS).map(Self)
     }
 }
 
@@ -39,15 +32,7 @@ impl FromStr for Native {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const KINDS: [&str; 5] = ["statefulset", "statefulsets", "sts", "statefulset.apps", "statefulsets.apps"];
-        let (kind, name) = text.split_once('/').unwrap_or((KINDS[0], text));
-        if !KINDS.contains(&kind.to_lowercase().as_str()) {
-            return Err(format!("{kind:?} is another kind: this is about statefulset/NAME"));
-        }
-        if name.is_empty() || name.contains('/') {
-            return Err("give a name, as NAME or statefulset/NAME".into());
-        }
-        Ok(Self(name.to_owned()))
+        parse(text, &["statefulset", "statefulsets", "sts", "statefulset.apps", "statefulsets.apps"]).map(Self)
     }
 }
 
@@ -55,6 +40,19 @@ impl fmt::Display for Native {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "statefulset.apps/{}", self.0)
     }
+}
+
+/// The name in NAME or KIND/NAME, where the kind is one of these.
+fn parse(text: &str, kinds: &[&str; 5]) -> Result<String, String> {
+    let usual = kinds[0];
+    let (kind, name) = text.split_once('/').unwrap_or((usual, text));
+    if !kinds.contains(&kind.to_lowercase().as_str()) {
+        return Err(format!("{kind:?} is another kind: this is about {usual}/NAME"));
+    }
+    if name.is_empty() || name.contains('/') {
+        return Err(format!("give a name, as NAME or {usual}/NAME"));
+    }
+    Ok(name.to_owned())
 }
 
 #[cfg(test)]

@@ -292,8 +292,11 @@ impl Pass<'_> {
         let to = requests(kind, self.set);
         let client = &self.executor.client;
         let ack = match ask {
-            // The built-in controller compares revisions byte by byte, should it ever get to see this one (S-3.1).
-            Ask::Create(object) => call(client, to.create(&post_params(), encode(&object).into_bytes())).await?,
+            Ask::Create(object) => {
+                // The built-in controller compares revisions byte by byte, should it ever get to see this one (S-3.1).
+                let body = if kind == Kind::Revision { encode(&object) } else { object.to_string() };
+                call(client, to.create(&post_params(), body.into_bytes())).await?
+            }
             Ask::Try(object) => {
                 let params = PostParams { dry_run: true, ..post_params() };
                 return call(client, to.create(&params, object.to_string().into_bytes())).await.map(drop);

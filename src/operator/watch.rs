@@ -226,7 +226,7 @@ impl Woken for Pod {
         let versions = [&change.before, &change.after];
         let pods = || versions.into_iter().flatten();
         let controllers = pods().filter_map(|pod| pod.controller.as_ref());
-        let owners = controllers.filter_map(|c| owner(change, c).filter(|key| sets.has_uid(key, &c.uid)));
+        let owners = controllers.filter_map(|c| owner(change, c, &[SET_KIND]).filter(|key| sets.has_uid(key, &c.uid)));
         let parents = pods()
             .map(|pod| Key { namespace: change.key.namespace.clone(), name: pod.parsed.parent(&pod.name).to_owned() });
         owners.chain(parents.filter(|key| sets.contains(key))).collect()
@@ -266,8 +266,7 @@ impl Woken for Revision {
     fn concerned(change: &Change<Self>, sets: &Sets) -> Vec<Key> {
         let versions = [&change.before, &change.after];
         let controllers = versions.into_iter().flatten().filter_map(|r| r.controller.as_ref());
-        let owners = controllers.filter(|c| c.kind == SET_KIND || c.kind == "StatefulSet");
-        let owners = owners.map(|c| Key { namespace: change.key.namespace.clone(), name: c.name.clone() });
+        let owners = controllers.filter_map(|c| owner(change, c, &[SET_KIND, "StatefulSet"]));
         // One that goes with its set is no loss: recorded again, it would only have to be collected again.
         let collected = |key: &Key| change.after.is_none() && sets.is_deleting(key);
         owners.filter(|key| sets.contains(key) && !collected(key)).collect()
@@ -288,11 +287,14 @@ impl Woken for Service {
     }
 }
 
+/// The controller of an object, if it is of one of these kinds.
 fn owner<V>(
     change: &Change<V>,
     controller: &k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference,
+    kinds: &[&str],
 ) -> Option<Key> {
-    (controller.kind == SET_KIND)
+    kinds
+        .contains(&controller.kind.as_str())
         .then(|| Key { namespace: change.key.namespace.clone(), name: controller.name.clone() })
 }
 

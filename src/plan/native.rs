@@ -1,6 +1,6 @@
 //! The built-in's own set, as far as one of its name concerns ours: it is in our way, or is to be taken over.
 
-use crate::snapshot::{Set, controller_of};
+use crate::snapshot::Set;
 use k8s_openapi::{api::apps::v1 as apps, apimachinery::pkg::apis::meta::v1::OwnerReference};
 use kube::core::ObjectMeta;
 use ordinal_api::{OrdinalSetSpec, Retention};
@@ -57,17 +57,6 @@ impl StatefulSet {
     /// Whether it is being deleted: with orphans, it stays until its pods have been let go.
     pub fn deleting(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()
-    }
-
-    /// Whoever made it, and would make it again.
-    pub fn controller(&self) -> Option<&OwnerReference> {
-        controller_of(&self.metadata)
-    }
-
-    /// What keeps it from going, and is nothing of the API server's own.
-    pub fn finalizers(&self) -> impl Iterator<Item = &str> {
-        let all = self.metadata.finalizers.iter().flatten().map(String::as_str);
-        all.filter(|name| !matches!(*name, "orphan" | "foregroundDeletion"))
     }
 }
 

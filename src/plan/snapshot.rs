@@ -214,10 +214,14 @@ impl Set {
         self.spec.ordinals.map_or(0, |o| o.start.max(0))
     }
 
+    /// `spec.updateStrategy.rollingUpdate.partition`
+    pub fn partition(&self) -> i32 {
+        self.spec.update_strategy.rolling_update.as_ref().map_or(0, |r| r.partition)
+    }
+
     /// Whether an ordinal is at or above the partition, which counts slots from the start (S-12.10).
     pub fn is_in_update_range(&self, ordinal: i32) -> bool {
-        let partition = self.spec.update_strategy.rolling_update.as_ref().map_or(0, |r| r.partition);
-        i64::from(ordinal) >= i64::from(self.start()) + i64::from(partition.max(0))
+        i64::from(ordinal) >= i64::from(self.start()) + i64::from(self.partition().max(0))
     }
 
     /// Whether the selector matches a pod (S-2.5).

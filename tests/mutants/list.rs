@@ -90,8 +90,8 @@ pub const ALL: &[Mutant] = &[
     simulated(
         "partition off by one",
         "src/plan/snapshot.rs",
-        "i64::from(ordinal) >= i64::from(self.start()) + i64::from(partition.max(0))",
-        "i64::from(ordinal) > i64::from(self.start()) + i64::from(partition.max(0))",
+        "i64::from(ordinal) >= i64::from(self.start()) + i64::from(self.partition().max(0))",
+        "i64::from(ordinal) > i64::from(self.start()) + i64::from(self.partition().max(0))",
     ),
     simulated(
         "one slot too many",

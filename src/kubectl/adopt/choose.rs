@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use ordinal_api::{Accept, AdoptFrom, AdoptionPhase, OrdinalSet};
 use serde_json::Value;
 
-use crate::target::Native;
+use crate::target::{Native, Target};
 
 /// What is to be done.
 #[derive(Debug, PartialEq)]
@@ -28,7 +28,7 @@ pub fn choose(name: &Native, native: Option<&Value>, ours: Option<&OrdinalSet>, 
             None => bail!("{name} not found: kubectl get statefulsets lists those that there are"),
         };
     };
-    let target = format!("ordinalset.apps.ordinal.dev/{}", name.0);
+    let target = Target(name.0.clone());
     if ours.metadata.deletion_timestamp.is_some() {
         bail!("{target} is being deleted: wait until it is gone, and run this again");
     }

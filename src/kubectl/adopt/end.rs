@@ -4,10 +4,6 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use kube::{
-    ResourceExt,
-    api::{DeleteParams, Preconditions, PropagationPolicy},
-};
 use ordinal_api::{AdoptionPhase, OrdinalSet};
 use ordinal_plan::adoption::CONFLICT;
 use serde_json::Value;
@@ -72,19 +68,10 @@ impl Task<'_> {
     /// Deletes what this run has made, if the operator has not gone on with it since it was read: before it lets go of the
     /// StatefulSet it writes that down, so this version of the set has not.
     async fn take_back(&self, set: &OrdinalSet) -> Result<bool> {
-        let params = DeleteParams {
-            propagation_policy: Some(PropagationPolicy::Orphan),
-            preconditions: Some(Preconditions { uid: set.uid(), resource_version: set.resource_version() }),
-            ..DeleteParams::default()
-        };
-        match self.cluster.api::<OrdinalSet>().delete(&self.target.0, &params).await {
-            Ok(_) => Ok(true),
+        match self.cluster.orphan(set).await {
             Err(error) if code(&error) == 404 => Ok(true),
-            Err(error) if code(&error) == 409 => Ok(false),
-            Err(error) => {
-                let doing = format!("it was refused, and {} cannot be deleted again", self.target);
-                Err(told(error, &doing))
-            }
+            done => done
+                .map_err(|error| told(error, &format!("it was refused, and {} cannot be deleted again", self.target))),
         }
     }
 

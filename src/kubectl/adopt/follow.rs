@@ -12,7 +12,7 @@ use kube::{
     },
 };
 use ordinal_api::{AdoptionPhase, OrdinalSet};
-use ordinal_plan::adoption::CONDITION;
+use ordinal_plan::adoption::{CONDITION, HELD};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
@@ -21,10 +21,6 @@ use crate::time;
 
 /// So long an operator that runs may take until it looks at a new set.
 const OPERATOR_LOOKS: Duration = Duration::from_secs(15);
-
-/// Reasons for which nothing goes on by itself.
-const STOPPED: [&str; 6] =
-    ["Refused", "AdoptionDisabled", "NotFound", ordinal_plan::adoption::CONFLICT, "Drift", "Abandoned"];
 
 /// Where it stands.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,7 +49,7 @@ pub fn stand(set: &OrdinalSet) -> Stand {
         return Stand::Unseen;
     }
     let [reason, message] = [&condition.reason, &condition.message].map(|text| text.clone().unwrap_or_default());
-    if STOPPED.contains(&reason.as_str()) {
+    if HELD.contains(&reason.as_str()) || reason == "Abandoned" {
         return Stand::Stopped { reason, message };
     }
     let stalled = find("Stalled").filter(|c| c.status == "True").and_then(|c| c.message.as_deref());

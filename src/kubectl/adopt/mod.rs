@@ -13,23 +13,20 @@ use anyhow::{Result, anyhow, bail};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::{
     ResourceExt,
-    api::{Patch, PatchParams, PostParams},
+    api::{Patch, PatchParams},
 };
 use ordinal_api::{Accept, AdoptFrom, OrdinalSet};
 use serde_json::{Value, json};
 
 use crate::{
     cli::Adopt,
-    cluster::{Cluster, code, told},
+    cluster::{Cluster, code, creating, patching, told},
     convert::NATIVE,
     finding::{self, Finding, unsure},
     pods,
     target::Target,
 };
 use choose::{Way, choose};
-
-/// Who writes, for the API server's books.
-const MANAGER: &str = "kubectl-ordinal";
 
 pub async fn run(args: &Adopt, cluster: &Cluster) -> Result<ExitCode> {
     let (native, target) = (&args.native, Target(args.native.0.clone()));
@@ -135,8 +132,7 @@ async fn rehearse_amid(args: &Adopt, cluster: &Cluster, ours: &OrdinalSet, nativ
 }
 
 async fn make(cluster: &Cluster, manifest: Value, target: &Target) -> Result<OrdinalSet> {
-    let params = PostParams { dry_run: false, field_manager: Some(MANAGER.into()) };
-    let made = cluster.raw::<OrdinalSet>().create(&params, &serde_json::from_value(manifest)?).await;
+    let made = cluster.raw::<OrdinalSet>().create(&creating(), &serde_json::from_value(manifest)?).await;
     let made = made.map_err(|error| match code(&error) {
         409 => anyhow!("somebody else has made {target} meanwhile: look at it, and run this again"),
         _ => told(error, &format!("cannot create {target}")),
@@ -147,7 +143,7 @@ async fn make(cluster: &Cluster, manifest: Value, target: &Target) -> Result<Ord
 
 /// Writes `spec.adoptFrom` into exactly the version that was judged.
 async fn patch(cluster: &Cluster, set: &OrdinalSet, from: &Value, dry_run: bool) -> Result<OrdinalSet, kube::Error> {
-    let params = PatchParams { dry_run, field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+    let params = PatchParams { dry_run, ..patching() };
     let metadata = json!({"uid": set.uid(), "resourceVersion": set.resource_version()});
     let change = json!({"metadata": metadata, "spec": {"adoptFrom": from}});
     cluster.api::<OrdinalSet>().patch(&set.name_any(), &params, &Patch::Merge(change)).await

@@ -9,16 +9,16 @@ use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, bail};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::Patch;
 use serde_json::{Value, json};
 
 use super::{
-    Job, MANAGER, RELEASED_FROM, manifest,
+    Job, RELEASED_FROM, manifest,
     record::{self, Kept, Record},
     uid,
 };
 use crate::{
-    cluster::{code, told},
+    cluster::{code, creating, patching, told},
     convert::{NATIVE, OURS},
     finding::{self, good},
     neighbours, pods,
@@ -28,9 +28,8 @@ impl Job<'_> {
     /// Makes the StatefulSet; the one that an earlier try made is as good.
     pub(super) async fn create(&self, record: &Record) -> Result<Value> {
         let name = &self.target.0;
-        let params = PostParams { dry_run: false, field_manager: Some(MANAGER.into()) };
         let object = serde_json::from_value(manifest::at_rest(&record.manifest))?;
-        match self.cluster.raw::<StatefulSet>().create(&params, &object).await {
+        match self.cluster.raw::<StatefulSet>().create(&creating(), &object).await {
             Ok(made) => {
                 print!("{}", good(format!("statefulset.apps/{name} is made")));
                 return Ok(serde_json::to_value(made)?);
@@ -89,8 +88,7 @@ impl Job<'_> {
         let mut patch = vec![json!({"op": "test", "path": "/metadata/uid", "value": uid(native)})];
         patch.extend_from_slice(operations);
         let patch = Patch::<StatefulSet>::Json(serde_json::from_value(Value::from(patch))?);
-        let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
-        match self.cluster.raw::<StatefulSet>().patch(name, &params, &patch).await {
+        match self.cluster.raw::<StatefulSet>().patch(name, &patching(), &patch).await {
             Ok(_) => Ok(()),
             Err(error) if code(&error) == 404 => bail!("statefulset.apps/{name} was deleted by somebody else"),
             Err(error) if code(&error) == 422 => {

@@ -1,10 +1,7 @@
 //! Whether an OrdinalSet can be released.
 
 use ordinal_api::{AdoptionPhase, OrdinalSet};
-use ordinal_plan::{
-    adoption,
-    snapshot::{Set, controller_of},
-};
+use ordinal_plan::{adoption, snapshot::Set};
 use serde_json::Value;
 
 use super::{RELEASED_FROM, uid};
@@ -13,7 +10,11 @@ use crate::finding::{Finding, check};
 /// All that is looked at in the set itself. `partial` accepts a roll-out that a partition holds.
 pub fn checks(set: &OrdinalSet, native: Option<&Value>, partial: bool) -> Vec<Finding> {
     vec![
-        check("nobody else has a say in the OrdinalSet", &ownership(set), "take it from its owner first"),
+        check(
+            "nobody else has a say in the OrdinalSet",
+            &adoption::held_by_others(&set.metadata),
+            "take it from its owner first",
+        ),
         check(
             "no taking over of a StatefulSet is under way",
             &taking_over(set),
@@ -31,21 +32,6 @@ pub fn checks(set: &OrdinalSet, native: Option<&Value>, partial: bool) -> Vec<Fi
              (--accept=PartialRollout)",
         ),
     ]
-}
-
-fn ownership(set: &OrdinalSet) -> Vec<String> {
-    let mut problems = Vec::new();
-    if set.metadata.deletion_timestamp.is_some() {
-        problems.push("it is being deleted".to_owned());
-    }
-    if let Some(owner) = controller_of(&set.metadata) {
-        problems.push(format!("it is controlled by {} {}, which would make it anew", owner.kind, owner.name));
-    }
-    let finalizers = set.metadata.finalizers.clone().unwrap_or_default();
-    if !finalizers.is_empty() {
-        problems.push(format!("finalizers would hold it: {}", finalizers.join(", ")));
-    }
-    problems
 }
 
 fn taking_over(set: &OrdinalSet) -> Vec<String> {

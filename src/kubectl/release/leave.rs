@@ -7,14 +7,14 @@ use k8s_openapi::api::{
 };
 use kube::{
     ResourceExt,
-    api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions, PropagationPolicy},
+    api::{ListParams, Patch},
 };
 use ordinal_api::OrdinalSet;
 use serde_json::json;
 
-use super::{Job, MANAGER, check, is_owned_by, record::Record};
+use super::{Job, check, is_owned_by, record::Record};
 use crate::{
-    cluster::{code, told},
+    cluster::{code, patching, told},
     pods,
 };
 
@@ -26,8 +26,7 @@ impl Job<'_> {
         let policy = json!({"whenDeleted": "Retain", "whenScaled": "Retain"});
         let metadata = json!({"uid": set.uid(), "resourceVersion": set.resource_version()});
         let change = json!({"metadata": metadata, "spec": {"persistentVolumeClaimRetentionPolicy": policy}});
-        let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
-        let done = cluster.api::<OrdinalSet>().patch(&target.0, &params, &Patch::Merge(change)).await;
+        let done = cluster.api::<OrdinalSet>().patch(&target.0, &patching(), &Patch::Merge(change)).await;
         let mut set = done.map_err(|error| match code(&error) {
             409 => anyhow!("{target} was changed meanwhile: run this again"),
             _ => told(error, &format!("cannot tell {target} to retain its claims")),
@@ -53,20 +52,6 @@ impl Job<'_> {
                 Some(now) if now.uid().as_ref() == Some(&uid) => now,
                 _ => bail!("{target} was deleted by somebody else meanwhile"),
             };
-        }
-    }
-
-    /// Deletes exactly this version of the set; false when there is a newer one.
-    pub(super) async fn delete(&self, set: &OrdinalSet) -> Result<bool> {
-        let params = DeleteParams {
-            propagation_policy: Some(PropagationPolicy::Orphan),
-            preconditions: Some(Preconditions { uid: set.uid(), resource_version: set.resource_version() }),
-            ..DeleteParams::default()
-        };
-        match self.cluster.api::<OrdinalSet>().delete(&self.target.0, &params).await {
-            Ok(_) => Ok(true),
-            Err(error) if code(&error) == 409 => Ok(false),
-            Err(error) => Err(told(error, &format!("cannot delete {}", self.target))),
         }
     }
 

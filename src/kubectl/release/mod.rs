@@ -39,9 +39,6 @@ use crate::{
 use record::{Kept, Record};
 pub use record::{LABEL, set_of};
 
-/// Who writes, for the API server's books.
-const MANAGER: &str = "kubectl-ordinal";
-
 /// On a StatefulSet that a release made, until it is done: the UID of the set that it was.
 const RELEASED_FROM: &str = "apps.ordinal.dev/released-from";
 
@@ -172,7 +169,7 @@ impl Job<'_> {
                 false => Some(set),
             };
             if let Some(set) = left
-                && self.delete(&set).await?
+                && cluster.orphan(&set).await.map_err(|error| told(error, &format!("cannot delete {target}")))?
             {
                 print!("{}", good(format!("{target} is deleted, and leaves its pods")));
                 return Ok(Some(kept));

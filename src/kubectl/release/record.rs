@@ -6,15 +6,14 @@ use anyhow::{Context, Result, anyhow};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     ResourceExt,
-    api::{DeleteParams, PostParams, Preconditions},
+    api::{DeleteParams, Preconditions},
 };
 use ordinal_api::OrdinalSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::MANAGER;
 use crate::{
-    cluster::{Cluster, code, told},
+    cluster::{Cluster, code, creating, told},
     pods::Uids,
 };
 
@@ -155,10 +154,9 @@ fn map(record: &Record, before: Option<&Kept>) -> Result<ConfigMap> {
 pub async fn keep(cluster: &Cluster, record: Record, before: Option<Kept>) -> Result<Kept> {
     let (maps, map) = (cluster.api::<ConfigMap>(), map(&record, before.as_ref())?);
     let name = map.name_any();
-    let params = PostParams { dry_run: false, field_manager: Some(MANAGER.into()) };
     let kept = match before {
-        None => maps.create(&params, &map).await,
-        Some(_) => maps.replace(&name, &params, &map).await,
+        None => maps.create(&creating(), &map).await,
+        Some(_) => maps.replace(&name, &creating(), &map).await,
     };
     let kept = kept.map_err(|error| match code(&error) {
         409 => anyhow!("somebody else is at releasing it, as ConfigMap {name} tells: run this again when that is done"),

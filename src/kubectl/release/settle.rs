@@ -7,15 +7,15 @@ use k8s_openapi::api::{
 };
 use kube::{
     ResourceExt,
-    api::{ListParams, Patch, PatchParams},
+    api::{ListParams, Patch},
 };
 use ordinal_api::LABEL_REVISION;
 use ordinal_plan::{meaning::Meaning, revision::restore};
 use serde_json::{Value, json};
 
-use super::{Job, MANAGER, arrive::is_ours, record::Record, uid};
+use super::{Job, arrive::is_ours, record::Record, uid};
 use crate::{
-    cluster::{code, told},
+    cluster::{code, patching, told},
     family::{is_controlled_by, revision_of},
     pods,
 };
@@ -106,8 +106,7 @@ impl Job<'_> {
     async fn relabel(&self, pod: &Pod, revision: &str) -> Result<()> {
         let name = pod.name_any();
         let change = json!({"metadata": {"uid": pod.uid(), "labels": {LABEL_REVISION: revision}}});
-        let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
-        match self.cluster.api::<Pod>().patch(&name, &params, &Patch::Merge(change)).await {
+        match self.cluster.api::<Pod>().patch(&name, &patching(), &Patch::Merge(change)).await {
             Ok(_) => Ok(()),
             // Gone, or another one by now: it is looked at again.
             Err(error) if matches!(code(&error), 404 | 409) => Ok(()),
@@ -124,8 +123,8 @@ impl Job<'_> {
             bail!("ControllerRevision {current}, which pods below the partition are at, is gone");
         }
         let change = json!({"metadata": {"uid": native}, "status": {"currentRevision": current}});
-        let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
-        let done = self.cluster.api::<StatefulSet>().patch_status(&self.target.0, &params, &Patch::Merge(change)).await;
+        let done =
+            self.cluster.api::<StatefulSet>().patch_status(&self.target.0, &patching(), &Patch::Merge(change)).await;
         done.map(|_| ()).map_err(|error| told(error, "cannot tell the StatefulSet which revision was before"))
     }
 }

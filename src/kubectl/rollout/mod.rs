@@ -14,7 +14,7 @@ use kube::api::PatchParams;
 
 use crate::{
     cli::{Dry, Rollout},
-    cluster::Cluster,
+    cluster::{Cluster, patching},
 };
 
 pub async fn run(what: Rollout, cluster: &Cluster) -> Result<ExitCode> {
@@ -28,7 +28,7 @@ pub async fn run(what: Rollout, cluster: &Cluster) -> Result<ExitCode> {
 
 /// Options of a patch that may be tried only.
 fn params(dry: Dry) -> PatchParams {
-    PatchParams { dry_run: dry == Dry::Server, field_manager: Some("kubectl-ordinal".into()), ..PatchParams::default() }
+    PatchParams { dry_run: dry == Dry::Server, ..patching() }
 }
 
 /// What kubectl says behind what it did.

@@ -13,7 +13,7 @@
 
 mod verify;
 
-pub use verify::{Check, unsettled, verify};
+pub use verify::{Check, held_by_others, unsettled, verify};
 
 use crate::{
     action::{Action, ClaimOwners, Plan, Stage, StageKind},
@@ -41,7 +41,7 @@ const DISABLED: &str = "AdoptionDisabled";
 const OURS: [&str; 5] = [CONDITION, "Available", "Progressing", "Reconciling", "Stalled"];
 
 /// Reasons for which only somebody else can lead on.
-const HELD: [&str; 5] = [CONFLICT, DISABLED, "NotFound", "Refused", "Drift"];
+pub const HELD: [&str; 5] = [CONFLICT, DISABLED, "NotFound", "Refused", "Drift"];
 
 /// The plan where adoption or the guard has a say; none where the usual one counts. `usual` makes that one.
 pub(crate) fn plan(s: &Snapshot, usual: fn(&Snapshot) -> Plan) -> Option<Plan> {

@@ -6,9 +6,9 @@ use crate::{
     meaning::Meaning,
     native::StatefulSet,
     pod,
-    snapshot::{Pod, Set, Snapshot},
-    view::range,
+    snapshot::{Pod, Set, Snapshot, controller_of},
 };
+use kube::core::ObjectMeta;
 use ordinal_api::{Accept, AdoptFrom, UpdateStrategyType};
 use serde_json::json;
 
@@ -27,7 +27,7 @@ pub struct Check {
 pub fn verify(s: &Snapshot, native: &StatefulSet, from: &AdoptFrom) -> Vec<Check> {
     let free = Check {
         what: "nobody else has a say in the StatefulSet",
-        problems: ownership(native),
+        problems: held_by_others(&native.metadata),
         next: "take it from its owner first, or adopt what that owner is made from",
     };
     let theirs = match &native.set {
@@ -63,15 +63,19 @@ pub fn verify(s: &Snapshot, native: &StatefulSet, from: &AdoptFrom) -> Vec<Check
     ]
 }
 
-fn ownership(native: &StatefulSet) -> Vec<String> {
+/// Who would keep a set of either kind from going, or make it anew.
+pub fn held_by_others(set: &ObjectMeta) -> Vec<String> {
     let mut problems = Vec::new();
-    if native.deleting() {
+    if set.deletion_timestamp.is_some() {
         problems.push("it is being deleted".to_owned());
     }
-    if let Some(owner) = native.controller() {
+    if let Some(owner) = controller_of(set) {
         problems.push(format!("it is controlled by {} {}, which would make it anew", owner.kind, owner.name));
     }
-    let finalizers: Vec<&str> = native.finalizers().collect();
+    // These are the API server's own, and go by themselves.
+    let own = ["orphan", "foregroundDeletion"];
+    let finalizers = set.finalizers.iter().flatten().map(String::as_str).filter(|name| !own.contains(name));
+    let finalizers: Vec<&str> = finalizers.collect();
     if !finalizers.is_empty() {
         problems.push(format!("finalizers would hold it: {}", finalizers.join(", ")));
     }
@@ -93,16 +97,14 @@ pub fn unsettled(theirs: &Set, partial: bool) -> Vec<String> {
     for (what, count) in counters.into_iter().filter(|(_, count)| *count != wanted) {
         problems.push(format!("{count} of {wanted} pods {what}"));
     }
-    let strategy = &theirs.spec.update_strategy;
-    let on_delete = strategy.type_ == UpdateStrategyType::OnDelete;
-    let partition = strategy.rolling_update.as_ref().map_or(0, |rolling| rolling.partition);
+    let on_delete = theirs.spec.update_strategy.type_ == UpdateStrategyType::OnDelete;
     // What nobody would go on with by itself: pods below a partition, and with OnDelete all of them.
     let held = if !partial {
         0
     } else if on_delete {
         wanted
     } else {
-        partition.clamp(0, wanted)
+        theirs.partition().clamp(0, wanted)
     };
     let (updated, due) = (status.updated_replicas, wanted - held);
     if updated < due {
@@ -131,7 +133,8 @@ fn pods(s: &Snapshot, theirs: &Set) -> Vec<String> {
         }
         own += usize::from(is_theirs && in_range);
     }
-    let wanted = range(theirs).count();
+    // Not by counting: somebody may ask for billions.
+    let wanted = usize::try_from(theirs.replicas()).unwrap_or(0);
     if own < wanted && problems.is_empty() {
         problems.push(format!("{} of {wanted} pods are missing", wanted - own));
     }
@@ -153,7 +156,7 @@ fn spec(ours: &Set, theirs: &Set, from: &AdoptFrom) -> Vec<String> {
         if from.accept.contains(&Accept::PartialRollout) {
             fields["updateStrategy"] = json!({
                 "type": spec.update_strategy.type_,
-                "partition": spec.update_strategy.rolling_update.as_ref().map_or(0, |r| r.partition),
+                "partition": set.partition(),
             });
         }
         if !from.accept.contains(&Accept::TemplateChange) {

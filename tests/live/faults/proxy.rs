@@ -4,12 +4,11 @@ use std::{
     collections::BTreeSet,
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use anyhow::Result;
 use futures::{FutureExt, TryStreamExt, future::BoxFuture};
-use http::{StatusCode, Version};
+use http::Version;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     Api, Client, Config, ResourceExt,
@@ -18,10 +17,10 @@ use kube::{
 };
 use ordinal_tests::{
     Identity,
-    proxy::{Asked, Event, Fate, Proxy, Script},
+    proxy::{Asked, Fate, Proxy, Script},
     world,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Lets everything pass, and hears how it comes: the version, and whether it is a watch.
 #[derive(Debug, Default)]
@@ -34,29 +33,11 @@ impl Ears {
 }
 
 impl Script for Ears {
-    fn connected(&self) -> usize {
-        0
-    }
-
     fn request<'s>(&'s self, asked: &'s mut Asked) -> BoxFuture<'s, Fate> {
         let heard = (format!("{:?}", asked.version), asked.is_watch());
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(heard);
         async { Fate::Forward }.boxed()
     }
-
-    fn event(&self, _: &Asked, _: &Value) -> Event {
-        Event::Pass
-    }
-
-    fn passed(&self, _: &Asked, _: &Value) {}
-
-    fn lasts(&self, _: &Asked) -> Option<Duration> {
-        None
-    }
-
-    fn list(&self, _: &Asked, _: &mut Value) {}
-
-    fn answered(&self, _: &Asked, _: StatusCode, _: &[u8]) {}
 }
 
 #[tokio::test]

@@ -8,14 +8,14 @@ use std::sync::{
 
 use anyhow::{Result, ensure};
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
-use http::{Method, StatusCode};
+use http::Method;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use ordinal_tests::{
     Identity, Operator, Outcome,
-    proxy::{Asked, Event, Fate, Proxy, Script},
+    proxy::{Asked, Fate, Proxy, Script},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Notify;
 
 use super::{Natives, control_plane, options, owned_by, place};
@@ -32,10 +32,6 @@ struct Guillotine {
 }
 
 impl Script for Guillotine {
-    fn connected(&self) -> usize {
-        0
-    }
-
     fn request<'s>(&'s self, asked: &'s mut Asked) -> BoxFuture<'s, Fate> {
         if self.left.load(Ordering::SeqCst) == 0 {
             return async { Fate::Swallow }.boxed();
@@ -50,20 +46,6 @@ impl Script for Guillotine {
         self.fallen.notify_one();
         async { Fate::SwallowReply }.boxed()
     }
-
-    fn event(&self, _: &Asked, _: &Value) -> Event {
-        Event::Pass
-    }
-
-    fn passed(&self, _: &Asked, _: &Value) {}
-
-    fn lasts(&self, _: &Asked) -> Option<std::time::Duration> {
-        None
-    }
-
-    fn list(&self, _: &Asked, _: &mut Value) {}
-
-    fn answered(&self, _: &Asked, _: StatusCode, _: &[u8]) {}
 }
 
 /// Whether the operator died: there are as many writes as that.
