@@ -54,15 +54,17 @@ pub fn cargo_variables() -> impl Iterator<Item = OsString> {
     std::env::vars_os().map(|(name, _)| name).filter(move |name| name.to_str().is_some_and(is_of_package))
 }
 
-/// A program of this checkout, which has its package's name; built anew where its sources have changed.
-pub async fn built(package: &str, profile: &[&str]) -> Result<PathBuf> {
+/// A program of this checkout for tests, which has its package's name; built anew where its sources have changed.
+pub async fn built(package: &str) -> Result<PathBuf> {
     // cargo sets CARGO for what it runs; a binary that was started by hand takes the one in PATH.
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command
-        .args(["build", "--locked", "--message-format=json-render-diagnostics"])
-        .args(["--package", package, "--bin", package])
-        .args(profile);
+    command.args(["build", "--locked", "--message-format=json-render-diagnostics"]).args([
+        "--package",
+        package,
+        "--bin",
+        package,
+    ]);
     cargo_variables().for_each(|name| _ = command.env_remove(name));
     let output = command
         .current_dir(repository())

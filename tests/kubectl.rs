@@ -76,7 +76,7 @@ impl Kubectl {
     /// Runs `kubectl ordinal`, whatever comes out: the plugin of this checkout, which kubectl finds in PATH.
     pub async fn ordinal<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Result<Output> {
         static PLUGIN: OnceCell<PathBuf> = OnceCell::const_new();
-        let plugin = PLUGIN.get_or_try_init(|| built("kubectl-ordinal", &[])).await?;
+        let plugin = PLUGIN.get_or_try_init(|| built("kubectl-ordinal")).await?;
         let folder = plugin.parent().unwrap_or(Path::new("."));
         let mut command = Command::new(&self.program);
         // kubectl's own flags would have to stand behind the plugin's name, too.

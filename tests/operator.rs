@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use tokio::{process::Command, sync::OnceCell, time::timeout};
 
 use crate::{
-    binaries::built,
+    binaries::{build, built},
     control_plane::ControlPlane,
     identity::Identity,
     kubectl::Output,
@@ -36,13 +36,13 @@ pub struct OperatorOptions {
     pub args: Vec<String>,
     /// Whether to wait for `/readyz`.
     pub wait_ready: bool,
-    /// Whether it is the release build, whatever this process is.
-    pub release: bool,
+    /// Whether it is the one of the image, whatever this process is.
+    pub shipped: bool,
 }
 
 impl Default for OperatorOptions {
     fn default() -> Self {
-        Self { identity: Identity::Operator, args: Vec::new(), wait_ready: true, release: !cfg!(debug_assertions) }
+        Self { identity: Identity::Operator, args: Vec::new(), wait_ready: true, shipped: !cfg!(debug_assertions) }
     }
 }
 
@@ -60,7 +60,7 @@ impl Operator {
         let name = format!("operator-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut args = options.args;
         args.push("--lease-namespace=ordinal-system".to_owned());
-        let program = if options.release { release_binary().await? } else { debug_binary().await? };
+        let program = if options.shipped { shipped_binary().await? } else { debug_binary().await? };
         let kubeconfig = control_plane.kubeconfig(options.identity);
         let operator = Self::spawn(program, &kubeconfig, &args, control_plane.log(&name))?;
         if options.wait_ready {
@@ -189,17 +189,18 @@ pub async fn call(args: &[&str], within: Duration) -> Result<Output> {
     })
 }
 
-/// The operator's binary in this build's profile, built once per process.
+/// The operator's binary, built once per process: of a release build of ours the one that ships.
 pub async fn binary() -> Result<&'static Path> {
-    if cfg!(debug_assertions) { debug_binary().await } else { release_binary().await }
+    if cfg!(debug_assertions) { debug_binary().await } else { shipped_binary().await }
 }
 
 async fn debug_binary() -> Result<&'static Path> {
     static BINARY: OnceCell<PathBuf> = OnceCell::const_new();
-    BINARY.get_or_try_init(|| built("ordinal", &[])).await.map(PathBuf::as_path)
+    BINARY.get_or_try_init(|| built("ordinal")).await.map(PathBuf::as_path)
 }
 
-async fn release_binary() -> Result<&'static Path> {
+/// As in the image: musl's allocator keeps less memory than glibc's and takes more time, so it is the one to be measured.
+async fn shipped_binary() -> Result<&'static Path> {
     static BINARY: OnceCell<PathBuf> = OnceCell::const_new();
-    BINARY.get_or_try_init(|| built("ordinal", &["--release"])).await.map(PathBuf::as_path)
+    BINARY.get_or_try_init(|| build("deploy/static.sh", &["ordinal"])).await.map(PathBuf::as_path)
 }

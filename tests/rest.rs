@@ -20,6 +20,11 @@ pub fn moving_pod(room: &Room) -> Option<String> {
     first(room, |kind| kind == Watched::Pod)
 }
 
+/// Whether the scheduler has a pod for which it found no node.
+pub fn fits_nowhere(room: &Room) -> bool {
+    room.all(Watched::Pod).any(|(_, pod)| has_condition(pod, "PodScheduled", "reason", "Unschedulable"))
+}
+
 fn first(room: &Room, looked_at: impl Fn(Watched) -> bool) -> Option<String> {
     let there: BTreeSet<&str> = room.objects.values().filter_map(|object| object["metadata"]["uid"].as_str()).collect();
     let restless = |((kind, name), object): (&(Watched, String), &Value)| {
@@ -44,8 +49,6 @@ fn unobserved(set: &Value) -> Option<&'static str> {
 
 fn of_pod(pod: &Value) -> Option<&'static str> {
     let annotated = |name: &str| pod["metadata"]["annotations"][format!("test.ordinal.dev/{name}")] == "true";
-    let conditions = pod["status"]["conditions"].as_array().map_or(&[][..], Vec::as_slice);
-    let is = |type_: &str, field: &str, value: &str| conditions.iter().any(|c| c["type"] == type_ && c[field] == value);
     let phase = pod["status"]["phase"].as_str().unwrap_or_default();
     if pod["metadata"]["deletionTimestamp"].is_string() {
         // Somebody's finalizer may hold it, but not before its containers have ended.
@@ -56,13 +59,17 @@ fn of_pod(pod: &Value) -> Option<&'static str> {
     match phase {
         // Nobody looks at a pod of another scheduler.
         "Pending" if pod["spec"]["schedulerName"] != "default-scheduler" => None,
-        "Pending" => (!is("PodScheduled", "reason", "Unschedulable")).then_some("is pending"),
+        "Pending" => (!has_condition(pod, "PodScheduled", "reason", "Unschedulable")).then_some("is pending"),
         "Running" if annotated("fails") => Some("is about to fail"),
-        "Running" => {
-            (is("Ready", "status", "True") == annotated("never-ready")).then_some("is getting ready or unready")
-        }
+        "Running" => (has_condition(pod, "Ready", "status", "True") == annotated("never-ready"))
+            .then_some("is getting ready or unready"),
         _ => None,
     }
+}
+
+fn has_condition(pod: &Value, type_: &str, field: &str, value: &str) -> bool {
+    let mut conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
+    conditions.any(|c| c["type"] == type_ && c[field] == value)
 }
 
 fn of_claim(room: &Room, claim: &Value) -> Option<&'static str> {

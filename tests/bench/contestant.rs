@@ -59,7 +59,7 @@ impl Contestant {
                     Limits::Default => &["--qps=20", "--burst=30"],
                 };
                 let args = limits.iter().chain(&["--leader-elect=false"]).map(|arg| (*arg).to_owned()).collect();
-                let options = OperatorOptions { args, wait_ready: false, release: true, ..OperatorOptions::default() };
+                let options = OperatorOptions { args, wait_ready: false, shipped: true, ..OperatorOptions::default() };
                 Running::Ordinal(Operator::start(control_plane, options).await?)
             }
         })

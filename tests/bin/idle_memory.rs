@@ -31,7 +31,7 @@ async fn main() -> ExitCode {
 
 async fn measure() -> Result<u64> {
     let control_plane = ControlPlane::start(Options { nodes: 1, ..Options::default() }).await?;
-    let options = OperatorOptions { release: true, ..OperatorOptions::default() };
+    let options = OperatorOptions { shipped: true, ..OperatorOptions::default() };
     let operator = Operator::start(&control_plane, options).await?;
     operator.says(SETTLE, &["leading"]).await?;
     tokio::time::sleep(SETTLE).await;

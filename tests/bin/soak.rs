@@ -129,7 +129,7 @@ async fn soak(args: &Args, control_plane: &ControlPlane) -> Result<()> {
 
 async fn start(control_plane: &ControlPlane) -> Result<Operator> {
     let args = vec!["--leader-elect=false".to_owned()];
-    Operator::start(control_plane, OperatorOptions { release: true, args, ..Default::default() }).await
+    Operator::start(control_plane, OperatorOptions { shipped: true, args, ..Default::default() }).await
 }
 
 /// What an operator keeps when there is nothing left to do.

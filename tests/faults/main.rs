@@ -68,7 +68,7 @@ struct Args {
     #[arg(long, default_value_t = 30)]
     quiet: u64,
     /// Trials at a time. Most of them wait most of the time.
-    #[arg(long, default_value_t = 96)]
+    #[arg(long, default_value_t = 144)]
     at_a_time: usize,
 }
 

@@ -27,6 +27,9 @@ use crate::{
 /// Nothing moves for so long: longer than the operator's own pauses, such as that after a conflict.
 const QUIET: Duration = Duration::from_millis(2_500);
 
+/// The scheduler's longest back-off: a pod that fits nowhere may be looked at again after that, and told another reason.
+const SCHEDULER: Duration = Duration::from_secs(10);
+
 /// Back-offs of half a minute may lie before the end.
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -179,7 +182,7 @@ impl<'a> Stage<'a> {
     /// Waits until it is right, and nothing has moved for long enough, and for what the weather hides beside.
     async fn rests(&mut self, what: &str, right: impl Fn(&Room) -> Result<(), String>) -> Result<()> {
         let (record, saboteur, name) = (self.record, self.saboteur.clone(), self.namespace.name().to_owned());
-        let enough = QUIET + self.trial.weather.hides_for();
+        let hidden = self.trial.weather.hides_for();
         self.until(what, |room| {
             if let Some(moving) = rest::moving(room) {
                 return Err(moving);
@@ -188,6 +191,7 @@ impl<'a> Stage<'a> {
             if saboteur.is_waited_for() {
                 return Err("the operator waits for an answer".to_owned());
             }
+            let enough = hidden + if rest::fits_nowhere(room) { SCHEDULER } else { QUIET };
             let still = record.still(&name).min(saboteur.quiet());
             if still > enough { Ok(()) } else { Err(format!("quiet for {still:?}")) }
         })

@@ -23,7 +23,7 @@ const PAGE: &str = "docs/walkthrough.md";
 async fn play(scene: &Scene) -> Result<()> {
     let path = repository().join(PAGE);
     let page = std::fs::read_to_string(&path).with_context(|| format!("cannot read {PAGE}"))?;
-    let tools = [scene.place().kubectl().program().to_owned(), built("kubectl-ordinal", &[]).await?];
+    let tools = [scene.place().kubectl().program().to_owned(), built("kubectl-ordinal").await?];
     let update = std::env::var_os("UPDATE_WALKTHROUGH").is_some();
     let mut played = String::new();
     for piece in pieces(&page) {

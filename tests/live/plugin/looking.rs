@@ -174,7 +174,7 @@ async fn completion_offers_subcommands_and_sets_through_kubectl() -> Outcome {
     ns.create_set(set("web", 0, json!({}))).await?;
     let (kubectl, folder) = (ns.kubectl(), tempfile::tempdir()?);
     // As make install-plugin puts them.
-    let plugin = built("kubectl-ordinal", &[]).await?;
+    let plugin = built("kubectl-ordinal").await?;
     for name in ["kubectl-ordinal", "kubectl_complete-ordinal"] {
         std::os::unix::fs::symlink(&plugin, folder.path().join(name))?;
     }
