@@ -53,7 +53,7 @@ pub(crate) fn plan(s: &Snapshot, usual: fn(&Snapshot) -> Plan) -> Option<Plan> {
     let course = Course { s, usual };
     if set.deleting {
         // Whoever owns the pods decides: with a StatefulSet there, it is not the set.
-        return native.map(|_| Plan { stages: Vec::new(), failures: Vec::new(), ..usual(s) });
+        return native.map(|_| Plan { stages: Vec::new(), ..usual(s) });
     }
     match &set.spec.adopt_from {
         Some(from) if !is_done(set, from) => Some(course.adopt(from, native)),
@@ -146,7 +146,7 @@ impl Course<'_> {
     fn adopt(&self, from: &AdoptFrom, native: Option<&StatefulSet>) -> Plan {
         let set = &*self.s.set;
         let known = set.status.adoption.as_ref().filter(|a| a.uid == from.uid).map(|a| a.phase);
-        let phase = known.filter(|phase| *phase < Phase::Adopted).unwrap_or(Phase::Verifying);
+        let phase = known.filter(|phase| *phase != Phase::Abandoned).unwrap_or(Phase::Verifying);
         let name = &set.name;
         match native {
             _ if matches!(self.s.native, Native::Unwatched) => self.stop(

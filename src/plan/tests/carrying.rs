@@ -39,6 +39,7 @@ fn every_action() -> Vec<(Action, Vec<Answer<'static>>)> {
     vec![
         (Action::AdoptPod { name: name(), uid: uid() }, gone()),
         (Action::AdoptRevision { name: name(), uid: uid() }, gone()),
+        (Action::UpdateClaim(ClaimOwners { pod: None, ..owners.clone() }), gone()),
         (Action::UpdateClaim(owners), gone()),
         (Action::ReleasePod { name: name(), uid: uid() }, gone_or_another()),
         (Action::DeletePod { name: name(), uid: uid(), why: Why::Condemned }, gone_or_another()),
@@ -51,6 +52,11 @@ fn every_action() -> Vec<(Action, Vec<Answer<'static>>)> {
         (Action::CreateClaim { name: name(), template: "data".into(), pod: name() }, vec![]),
         (Action::CreatePod { name: name(), ordinal: 0, revision: Which::Update }, vec![]),
         (Action::UpdatePod { name: name(), uid: uid(), ordinal: 0, labels: true, volumes: false }, vec![]),
+        (Action::RetainClaims { name: name(), uid: uid(), resource_version: "1".into() }, gone_or_another()),
+        (Action::PromisePod { name: name(), uid: uid() }, gone_or_another()),
+        (Action::PromiseRevision { name: name(), uid: uid() }, gone_or_another()),
+        (Action::ReleaseNative { name: name(), uid: uid(), resource_version: "1".into() }, gone_or_another()),
+        (Action::EndAdoption, gone_or_another()),
     ]
 }
 
@@ -63,21 +69,39 @@ fn o_5_what_is_gone_need_not_be_deleted_and_nothing_else_is_taken_for_done() {
     }
 }
 
+fn those(is_one: impl Fn(&Action) -> bool) -> Vec<String> {
+    every_action().iter().filter(|(action, _)| is_one(action)).map(|(action, _)| action.to_string()).collect()
+}
+
 // also: S-3.11
 #[test]
-fn s_2_5_only_adoptions_ask_whether_the_set_is_still_there() {
-    let ask: Vec<_> = every_action().iter().filter(|(a, _)| a.adopts()).map(|(a, _)| a.to_string()).collect();
-    assert_eq!(ask, ["adopt pod web-0", "adopt revision web-0"]);
+fn s_2_5_only_who_takes_asks_whether_the_set_is_still_there() {
+    assert_eq!(those(Action::adopts), ["adopt pod web-0", "adopt revision web-0"]);
+    let asks = those(Action::needs_the_live_set);
+    assert_eq!(asks, ["adopt pod web-0", "adopt revision web-0", "delete StatefulSet web-0 and leave its pods"]);
 }
 
 #[test]
-fn o_10_only_what_keeps_a_pod_from_being_made_is_told_as_refused() {
+fn the_steps_of_taking_over_a_stateful_set_are_known() {
+    let steps = [
+        "update owners of claim web-0: 0 off",
+        "have StatefulSet web-0 retain its claims",
+        "become an owner of pod web-0",
+        "become an owner of revision web-0",
+        "delete StatefulSet web-0 and leave its pods",
+        "take spec.adoptFrom away",
+    ];
+    assert_eq!(those(Action::takes_over), steps);
+}
+
+#[test]
+fn o_10_only_what_keeps_a_pod_from_being_made_or_a_set_from_being_taken_over_is_told_as_refused() {
     for (action, _) in every_action() {
         let mut learned = Learned::default();
         learned.note_refusal(&action, "denied");
         let makes_pods = ["create pod", "repair", "create revision", "create claim"];
         let doing = action.to_string();
-        let expected = makes_pods.iter().any(|verb| doing.starts_with(verb));
+        let expected = action.takes_over() || makes_pods.iter().any(|verb| doing.starts_with(verb));
         assert_eq!(learned.refusal.is_some(), expected, "{action}");
     }
 }

@@ -1,5 +1,8 @@
 //! Taking over a StatefulSet: what each step needs and does, and that a crash after any of its writes harms nothing.
 
+mod held;
+mod told;
+
 use crate::fixture::*;
 use ordinal_api::AdoptionPhase as Phase;
 use ordinal_plan::{action::Action, adoption::verify, native::Native};
@@ -166,6 +169,15 @@ fn n_5_a_stateful_set_is_taken_over_and_no_pod_is_touched() {
 }
 
 #[test]
+fn s_2_5_the_end_is_not_announced_before_all_pods_are_the_sets_own() {
+    let mut world = taken_over();
+    world.passes_until(|world| world.phase() == Some(Phase::Finishing));
+    for object in world.pods.iter().chain(&world.revisions) {
+        assert_eq!(object["metadata"]["ownerReferences"], json!([by_set()]), "{}", object["metadata"]["name"]);
+    }
+}
+
+#[test]
 fn n_13_a_crash_after_any_write_of_an_adoption_loses_nothing() {
     let writes = taken_over().run(None);
     for dies_after in 1..=writes {
@@ -186,6 +198,7 @@ fn n_1_claims_are_taken_from_a_stateful_set_that_would_collect_them() {
         .natively("metadata.generation", 2)
         .natively("spec.persistentVolumeClaimRetentionPolicy", json!({}));
     assert_eq!(seen.does(), NOTHING, "its controller is to see it first");
+    assert_eq!(seen.condition("Adopted"), "False Verifying");
     world.run(None);
     world.is_taken_over();
     assert!(world.claims.iter().all(|c| c["metadata"]["ownerReferences"] == json!([])), "{:?}", world.claims);
@@ -212,6 +225,7 @@ fn s_8_4_a_set_keeps_off_while_a_stateful_set_has_its_name() {
     world.native = None;
     assert_eq!(world.does(), NOTHING);
     assert_eq!(world.condition("Stalled"), "True ConflictingStatefulSet");
+    assert!(world.message("Stalled").contains("pod web-0 is a StatefulSet web's"), "{}", world.message("Stalled"));
     world.pods.clear();
     assert_eq!(world.condition("Stalled"), "True ConflictingStatefulSet");
     world.revisions.clear();
@@ -305,15 +319,45 @@ fn without_the_right_to_see_stateful_sets_an_adoption_waits() {
     assert_eq!((world.does(), world.condition("Adopted")), (Vec::new(), "False NotFound".into()));
 }
 
-#[test]
-fn n_5_what_would_change_pods_next_is_drift_and_waits_for_a_person() {
+/// A set that has all pods, and is about to take `spec.adoptFrom` away.
+fn finishing() -> World {
     let mut world = taken_over();
     world.passes_until(|world| world.condition("Adopted") == "False Finishing");
-    let changed = world.clone().spec("template", template("newer"));
-    assert_eq!((changed.does(), changed.condition("Adopted")), (Vec::new(), "False Drift".into()));
-    let mut accepted = changed;
-    accepted.set["spec"]["adoptFrom"]["accept"] = json!(["TemplateChange"]);
-    assert_eq!(accepted.condition("Adopted"), "False Finishing");
+    world
+}
+
+#[test]
+fn n_5_what_would_change_pods_next_is_drift_and_waits_for_a_person() {
+    let cases = [
+        ("another template", finishing().spec("template", template("newer"))),
+        ("a template that nobody is restarted for", finishing().on_delete().spec("template", template("newer"))),
+        ("an older template", finishing().spec("template", template("old"))),
+        ("fewer pods", finishing().spec("replicas", 2)),
+        ("volumes", {
+            let mut world = finishing();
+            world.pods[1]["spec"]["volumes"] = json!([]);
+            world
+        }),
+    ];
+    for (what, mut world) in cases {
+        world.memory.trial.iter_mut().for_each(|trial| trial.revision = "web-old".into());
+        assert_eq!((world.does(), world.condition("Adopted")), (Vec::new(), "False Drift".into()), "{what}");
+        world.set["spec"]["adoptFrom"]["accept"] = json!(["TemplateChange"]);
+        assert_eq!(world.condition("Adopted"), "False Finishing", "{what}");
+    }
+}
+
+#[test]
+fn n_5_what_restarts_nobody_is_no_drift() {
+    let mut missing = finishing();
+    missing.pods.pop();
+    let mut ended = finishing();
+    ended.pods[1]["status"]["phase"] = "Failed".into();
+    let mut unlabelled = finishing();
+    unlabelled.pods[1]["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"] = "lost".into();
+    for (what, world) in [("a missing pod", missing), ("an ended pod", ended), ("a lost label", unlabelled)] {
+        assert_eq!(world.condition("Adopted"), "False Finishing", "{what}: {}", world.message("Adopted"));
+    }
 }
 
 #[test]
@@ -361,6 +405,10 @@ fn an_adoption_that_somebody_calls_off_is_abandoned() {
         object["metadata"]["ownerReferences"] = json!([beside()]);
     }
     assert_eq!((world.phase(), world.condition("Adopted")), (Some(Phase::Abandoned), "False Abandoned".into()));
+    world.set["status"] = json!(world.plan().status);
+    let again = World { set: world.set, ..taken_over() };
+    let again = again.spec("adoptFrom", json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "uid": "native"}));
+    assert_eq!(again.condition("Adopted"), "False Staging", "it begins anew: {}", again.message("Adopted"));
 }
 
 /// Each kind has a watch of its own: that the StatefulSet is gone may be seen before its revisions are let go.
@@ -447,5 +495,6 @@ fn o_10_pods_that_are_still_held_by_what_is_gone_are_counted() {
         object["metadata"]["ownerReferences"] = json!([by_native(), beside()]);
     }
     assert_eq!((world.does(), world.phase()), (Vec::new(), Some(Phase::Claiming)));
+    assert_eq!(world.message("Adopted"), "5 objects are still held by the StatefulSet that is gone");
     assert_eq!((world.status().replicas, world.condition("Available").as_str()), (3, "True EnoughReplicas"));
 }
