@@ -73,6 +73,19 @@ mod tests {
     }
 
     #[test]
+    fn lists_that_name_other_things_differ_as_a_whole() {
+        let cases = [
+            (json!([1]), json!([1, 2])),
+            (json!([{"name": "a"}]), json!([{"name": "b"}])),
+            (json!([{"name": "a"}]), json!([{"name": "a"}, {"name": "b"}])),
+            (json!([{"name": "a"}]), json!([{"n": "a"}])),
+        ];
+        for (ours, theirs) in cases {
+            assert_eq!(differences("x", &ours, &theirs), [format!("x: {ours}, not {theirs}")]);
+        }
+    }
+
+    #[test]
     fn what_is_too_much_is_counted() {
         let many =
             |value: i32| json!((0..40).map(|n| (n.to_string(), value)).collect::<std::collections::BTreeMap<_, _>>());

@@ -131,7 +131,7 @@ fn pods(s: &Snapshot, theirs: &Set) -> Vec<String> {
         } else if !is_theirs && in_range {
             problems.push(format!("{} is not the StatefulSet's", pod.name));
         }
-        own += usize::from(is_theirs && in_range);
+        own += usize::from(is_theirs);
     }
     // Not by counting: somebody may ask for billions.
     let wanted = usize::try_from(theirs.replicas()).unwrap_or(0);

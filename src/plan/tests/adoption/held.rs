@@ -60,6 +60,13 @@ fn s_3_7_a_set_that_is_held_keeps_the_revisions_that_it_knew() {
 }
 
 #[test]
+fn s_3_4_a_set_that_is_held_counts_no_collision() {
+    let hash = ordinal_plan::revision::hash(&ordinal_plan::revision::data(&template("new")), 0);
+    let world = fresh(3).with(revision("other", 1).named(&format!("web-{hash}")).of_another());
+    assert_eq!((world.status().collision_count, held(world).status().collision_count), (Some(1), None));
+}
+
+#[test]
 fn what_only_a_person_can_lead_on_from_is_not_looked_at_again() {
     assert_eq!(taken_over().looks_again_in(), Some(2.0));
     assert_eq!(taken_over().spec("replicas", 4).looks_again_in(), None);

@@ -2,10 +2,11 @@
 
 mod held;
 mod told;
+mod verified;
 
 use crate::fixture::*;
 use ordinal_api::AdoptionPhase as Phase;
-use ordinal_plan::{action::Action, adoption::verify, native::Native};
+use ordinal_plan::action::Action;
 use serde_json::{Value, json};
 
 /// The reference by which the StatefulSet controls an object.
@@ -213,6 +214,8 @@ fn n_3_the_stateful_set_goes_only_in_the_version_that_was_verified_and_once_its_
     let deletion = world.plan().actions().next().cloned();
     let (name, uid, resource_version) = ("web".into(), "native".into(), "77".into());
     assert_eq!(deletion, Some(Action::ReleaseNative { name, uid, resource_version }));
+    let going = world.natively("metadata.finalizers", json!(["orphan"])).natively("metadata.deletionTimestamp", ago(1));
+    assert_eq!((going.does(), going.condition("Adopted")), (Vec::new(), "False Releasing".into()), "it is on its way");
 }
 
 #[test]
@@ -241,60 +244,14 @@ fn s_8_4_a_set_with_pods_of_its_own_keeps_off_too_and_counts_them() {
 }
 
 #[test]
-fn what_is_in_the_way_of_an_adoption_is_told_and_nothing_is_written() {
-    let cases: [(&str, World, &str); 12] = [
-        ("it changes", taken_over().natively("status.readyReplicas", 2), "2 of 3 pods are ready"),
-        ("a roll-out", taken_over().natively("status.currentRevision", "web-old"), "amid a roll-out"),
-        (
-            "another image",
-            taken_over().natively("spec.template.spec.containers", json!([{"name": "main", "image": "x"}])),
-            r#"spec.template.spec.containers[main].image: "new", not "x""#,
-        ),
-        ("more pods", taken_over().spec("replicas", 4), "spec.replicas: 4, not 3"),
-        ("another policy", taken_over().parallel(), r#"spec.podManagementPolicy: "Parallel""#),
-        ("another start", taken_over().start(1), "spec.ordinals.start: 1, not 0"),
-        ("another claim", taken_over().claims(&["log"]), "spec.volumeClaimTemplates"),
-        ("an owner", taken_over().natively("metadata.ownerReferences", json!([by_pod(7)])), "controlled by Pod web-7"),
-        ("a finalizer", taken_over().natively("metadata.finalizers", json!(["backup.example"])), "backup.example"),
-        ("a deletion", taken_over().natively("metadata.deletionTimestamp", ago(1)), "being deleted"),
-        (
-            "a missing pod",
-            {
-                let mut world = taken_over();
-                world.pods.pop();
-                world
-            },
-            "1 of 3 pods are missing",
-        ),
-        (
-            "another selector",
-            taken_over().natively("spec.selector", json!({"matchLabels": {"app": "db"}})),
-            "spec.selector",
-        ),
-    ];
-    for (what, world, words) in cases {
-        assert_eq!(world.does(), NOTHING, "{what}");
-        assert_eq!(world.condition("Adopted"), "False Refused", "{what}");
-        assert_eq!(world.condition("Stalled"), "True Refused", "{what}");
-        assert!(world.message("Adopted").contains(words), "{what}: {}", world.message("Adopted"));
-        assert_eq!(world.phase(), Some(Phase::Verifying), "{what}");
+fn s_8_4_only_a_stateful_set_of_the_name_is_in_the_way() {
+    for (api_version, name) in [("apps/v1", "other"), ("apps.example/v1", "web")] {
+        let mut world = set(3).with(pods(0..2));
+        for pod in &mut world.pods {
+            pod["metadata"]["ownerReferences"] = json!([reference(api_version, "StatefulSet", name, "native")]);
+        }
+        assert_ne!(world.condition("Stalled"), "True ConflictingStatefulSet", "{api_version} {name}");
     }
-}
-
-#[test]
-fn what_a_stateful_set_writes_out_is_no_difference() {
-    let mut world = taken_over();
-    let native = world.native();
-    native["spec"]["template"]["spec"]["restartPolicy"] = "Always".into();
-    native["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "Always".into();
-    native["spec"]["volumeClaimTemplates"][0]["spec"]["volumeMode"] = "Filesystem".into();
-    native["spec"]["volumeClaimTemplates"][0]["status"] = json!({"phase": "Pending"});
-    native["spec"]["updateStrategy"] = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0}});
-    let snapshot = world.snapshot();
-    let Native::There(native) = &snapshot.native else { panic!("a StatefulSet") };
-    let from = snapshot.set.spec.adopt_from.clone().expect("it is to be adopted");
-    let problems: Vec<_> = verify(&snapshot, native, &from).into_iter().flat_map(|check| check.problems).collect();
-    assert!(problems.is_empty(), "{problems:?}");
 }
 
 #[test]
@@ -361,32 +318,6 @@ fn n_5_what_restarts_nobody_is_no_drift() {
 }
 
 #[test]
-fn a_half_done_roll_out_is_taken_over_where_it_is_accepted() {
-    let world = || {
-        let mut world = taken_over().partition(2);
-        world.native = world.native.take().map(|mut native| {
-            native["spec"]["updateStrategy"] = world.set["spec"]["updateStrategy"].clone();
-            native["status"]["currentRevision"] = "web-old".into();
-            native["status"]["updatedReplicas"] = 1.into();
-            native
-        });
-        for pod in &mut world.pods[..2] {
-            pod["metadata"]["labels"]["controller-revision-hash"] = "web-old".into();
-        }
-        world
-    };
-    assert_eq!(world().condition("Adopted"), "False Refused");
-    let mut accepted = world();
-    accepted.set["spec"]["adoptFrom"]["accept"] = json!(["PartialRollout"]);
-    accepted.run(None);
-    assert_eq!(accepted.condition("Adopted"), "True Adopted", "{}", accepted.message("Adopted"));
-    assert_eq!(accepted.set["status"]["currentRevision"], "web-old");
-    let mut other = world().partition(0);
-    other.set["spec"]["adoptFrom"]["accept"] = json!(["PartialRollout"]);
-    assert!(other.message("Adopted").contains("updateStrategy.partition: 0, not 2"), "{}", other.message("Adopted"));
-}
-
-#[test]
 fn an_adoption_that_is_done_is_not_begun_again() {
     let mut world = taken_over();
     world.run(None);
@@ -444,20 +375,6 @@ fn n_13_a_stateful_set_that_is_seen_too_long_does_not_lead_back() {
     world.pass();
     world.native = native;
     assert!(world.phase() > Some(Phase::Releasing) && world.does() == NOTHING, "{}", world.message("Adopted"));
-}
-
-#[test]
-fn with_on_delete_a_roll_out_that_is_done_is_settled() {
-    let strategy = json!({"type": "OnDelete"});
-    let world = taken_over().natively("spec.updateStrategy", strategy).natively("status.currentRevision", "web-old");
-    assert_eq!(world.condition("Adopted"), "False Staging", "{}", world.message("Adopted"));
-}
-
-#[test]
-fn a_roll_out_that_no_partition_holds_is_never_taken_over() {
-    let mut world = taken_over().natively("status.updatedReplicas", 1).natively("status.currentRevision", "web-old");
-    world.set["spec"]["adoptFrom"]["accept"] = json!(["PartialRollout"]);
-    assert!(world.message("Adopted").contains("1 of 3 pods are updated"), "{}", world.message("Adopted"));
 }
 
 /// A status that differed each time would be written for ever.
