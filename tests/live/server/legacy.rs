@@ -19,25 +19,26 @@ use crate::sets::{SOON, Sets, claims, image, set};
 struct Legacy {
     control_plane: ControlPlane,
     operator: Operator,
-    loose: Mutex<()>,
+    turn: Mutex<()>,
 }
 
-/// A control plane whose CRD these tests loosen, with an operator.
-async fn legacy() -> Result<&'static Legacy> {
+/// A control plane whose CRD these tests loosen, with an operator, for one test at a time: while a CRD is exchanged, the API
+/// server may answer anybody that it is shutting down.
+async fn legacy() -> Result<(&'static Legacy, MutexGuard<'static, ()>)> {
     static LEGACY: OnceCell<Legacy> = OnceCell::const_new();
-    LEGACY
+    let legacy = LEGACY
         .get_or_try_init(async || {
             let control_plane = ControlPlane::start(Options { nodes: 1, ..Options::default() }).await?;
             let operator = Operator::start(&control_plane, OperatorOptions::default()).await?;
-            Ok(Legacy { control_plane, operator, loose: Mutex::default() })
+            anyhow::Ok(Legacy { control_plane, operator, turn: Mutex::default() })
         })
-        .await
+        .await?;
+    Ok((legacy, legacy.turn.lock().await))
 }
 
 impl Legacy {
     /// From here on the API server takes any spec, until [`Legacy::tighten`].
-    async fn loosen(&self) -> Result<MutexGuard<'_, ()>> {
-        let guard = self.loose.lock().await;
+    async fn loosen(&self) -> Result<()> {
         let crds: Api<CustomResourceDefinition> = Api::all(self.control_plane.client(Identity::Tests).await?);
         let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
         let mut crd = crds.get("ordinalsets.apps.ordinal.dev").await?;
@@ -45,20 +46,21 @@ impl Legacy {
             version.schema = Some(serde_json::from_value(json!({"openAPIV3Schema": anything}))?);
         }
         crds.replace(&crd.name_any(), &Default::default(), &crd).await?;
-        Ok(guard)
+        Ok(())
     }
 
-    /// The CRD as it is shipped again, and that it stays for as long as the guard is held.
-    async fn tighten(&self, ns: &Namespace, _loose: &MutexGuard<'_, ()>) -> Result<()> {
+    /// The CRD as it is shipped again.
+    async fn tighten(&self, ns: &Namespace) -> Result<()> {
         self.control_plane.kubectl().ok(["replace", "-f", "crds/"]).await?;
         // The API server needs a moment to go by it.
         eventually(SOON, "a set without a spec is refused", async || {
             let bare = json!({"metadata": {"name": "bare", "namespace": ns.name()}});
-            let created = ns.create_set(bare).await;
-            if created.is_ok() {
+            let Err(refused) = ns.create_set(bare).await else {
                 ns.delete_set("bare").await?;
-            }
-            Ok(Look::when(created.is_err(), || "it was taken".to_owned()))
+                return Ok(Look::NotYet("it was taken".to_owned()));
+            };
+            let by_rule = matches!(refused.downcast_ref(), Some(kube::Error::Api(status)) if status.code == 422);
+            Ok(Look::when(by_rule, || format!("{refused:#}")))
         })
         .await?;
         Ok(())
@@ -81,16 +83,16 @@ async fn patch(ns: &Namespace, name: &str, patch: Value) -> kube::Result<()> {
 /// Its name could not be given today; but it goes like any other.
 #[tokio::test]
 async fn s_1_2_a_legacy_name_is_not_judged_again() -> Outcome {
-    let legacy = legacy().await?;
+    let (legacy, _turn) = legacy().await?;
     let ns = legacy.control_plane.namespace("legacy-name").await?;
-    let loose = legacy.loosen().await?;
+    legacy.loosen().await?;
     let names = ["web.old".to_owned(), "a".repeat(60)];
     for name in &names {
         let mut object = set(name, 0, json!({}));
         object["metadata"]["finalizers"] = json!(["example.com/hold"]);
         stored_loosely(&ns, object).await?;
     }
-    legacy.tighten(&ns, &loose).await?;
+    legacy.tighten(&ns).await?;
     for name in &names {
         ns.patch_set(name, json!({"spec": {"minReadySeconds": 1}, "metadata": {"labels": {"a": "b"}}})).await?;
         ns.delete_set(name).await?;
@@ -103,14 +105,14 @@ async fn s_1_2_a_legacy_name_is_not_judged_again() -> Outcome {
 /// What is wrong with it and does not change is tolerated; what is changed must be right.
 #[tokio::test]
 async fn s_1_6_a_legacy_set_stays_changeable() -> Outcome {
-    let legacy = legacy().await?;
+    let (legacy, _turn) = legacy().await?;
     let ns = legacy.control_plane.namespace("legacy-spec").await?;
-    let loose = legacy.loosen().await?;
+    legacy.loosen().await?;
     let claim = json!([{"metadata": {"name": "data"}, "spec": {}}]);
     let mut object = set("web", 0, json!({"serviceName": "not.a.label", "volumeClaimTemplates": claim}));
     object["spec"]["template"]["spec"]["activeDeadlineSeconds"] = json!(5);
     stored_loosely(&ns, object).await?;
-    legacy.tighten(&ns, &loose).await?;
+    legacy.tighten(&ns).await?;
     ns.patch_set("web", json!({"spec": {"minReadySeconds": 1}})).await?;
     ns.scale("web", 1).await?;
     let told = refusal(patch(&ns, "web", json!({"spec": {"minReadySeconds": -1}})).await, 422)?;
@@ -126,7 +128,7 @@ async fn s_1_6_a_legacy_set_stays_changeable() -> Outcome {
 // also: S-4.10, S-12.34, O-15, N-14
 #[tokio::test]
 async fn s_7_7_a_stored_recreate_is_reported_and_its_pods_are_left_alone() -> Outcome {
-    let legacy = legacy().await?;
+    let (legacy, _turn) = legacy().await?;
     let ns = legacy.control_plane.namespace("recreate").await?;
     let policy = json!({"whenScaled": "Delete"});
     let spec = json!({"volumeClaimTemplates": claims(), "persistentVolumeClaimRetentionPolicy": policy});
@@ -140,13 +142,13 @@ async fn s_7_7_a_stored_recreate_is_reported_and_its_pods_are_left_alone() -> Ou
     let mut recreate = image("nginx:2");
     recreate["spec"]["updateStrategy"] = json!({"type": "Recreate", "rollingUpdate": null});
     recreate["spec"]["replicas"] = json!(1);
-    let loose = legacy.loosen().await?;
+    legacy.loosen().await?;
     ns.eventually(SOON, "the set is taken", async || {
         patch(&ns, "db", recreate.clone()).await?;
         Ok(Look::Done(()))
     })
     .await?;
-    legacy.tighten(&ns, &loose).await?;
+    legacy.tighten(&ns).await?;
 
     ns.eventually(SOON, "an event says why the set is skipped", async || {
         let notes = ns.notes("db", "InvalidSet").await?;
@@ -183,7 +185,7 @@ async fn s_7_7_a_stored_recreate_is_reported_and_its_pods_are_left_alone() -> Ou
 // also: N-14
 #[tokio::test]
 async fn o_15_sets_that_cannot_be_read_harm_only_themselves() -> Outcome {
-    let legacy = legacy().await?;
+    let (legacy, _turn) = legacy().await?;
     let ns = legacy.control_plane.namespace("unreadable").await?;
     let broken = [
         ("no-spec", json!(null)),
@@ -197,7 +199,7 @@ async fn o_15_sets_that_cannot_be_read_harm_only_themselves() -> Outcome {
         ("unknown-policy", json!({"podManagementPolicy": "Random"})),
         ("a-list-for-claims", json!({"volumeClaimTemplates": {"data": {}}})),
     ];
-    let loose = legacy.loosen().await?;
+    legacy.loosen().await?;
     for (name, spec) in &broken {
         let mut object = set(name, 1, spec.clone());
         match spec.as_object().map(serde_json::Map::len) {
@@ -216,7 +218,7 @@ async fn o_15_sets_that_cannot_be_read_harm_only_themselves() -> Outcome {
         })
         .await?;
     }
-    legacy.tighten(&ns, &loose).await?;
+    legacy.tighten(&ns).await?;
     ns.patch_set("good", image("nginx:2")).await?;
     ns.settled("good").await?;
     let pods = ns.pods().list(&Default::default()).await?.items;
