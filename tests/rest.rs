@@ -22,7 +22,11 @@ pub fn moving_pod(room: &Room) -> Option<String> {
 
 /// Whether the scheduler has a pod for which it found no node.
 pub fn fits_nowhere(room: &Room) -> bool {
-    room.all(Watched::Pod).any(|(_, pod)| has_condition(pod, "PodScheduled", "reason", "Unschedulable"))
+    room.all(Watched::Pod).any(|(_, pod)| is_unschedulable(pod))
+}
+
+fn is_unschedulable(pod: &Value) -> bool {
+    has_condition(pod, "PodScheduled", "reason", "Unschedulable")
 }
 
 fn first(room: &Room, looked_at: impl Fn(Watched) -> bool) -> Option<String> {
@@ -59,7 +63,7 @@ fn of_pod(pod: &Value) -> Option<&'static str> {
     match phase {
         // Nobody looks at a pod of another scheduler.
         "Pending" if pod["spec"]["schedulerName"] != "default-scheduler" => None,
-        "Pending" => (!has_condition(pod, "PodScheduled", "reason", "Unschedulable")).then_some("is pending"),
+        "Pending" => (!is_unschedulable(pod)).then_some("is pending"),
         "Running" if annotated("fails") => Some("is about to fail"),
         "Running" => (has_condition(pod, "Ready", "status", "True") == annotated("never-ready"))
             .then_some("is getting ready or unready"),
@@ -67,7 +71,8 @@ fn of_pod(pod: &Value) -> Option<&'static str> {
     }
 }
 
-fn has_condition(pod: &Value, type_: &str, field: &str, value: &str) -> bool {
+/// Whether a pod has a condition of this type with such a field.
+pub fn has_condition(pod: &Value, type_: &str, field: &str, value: &str) -> bool {
     let mut conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
     conditions.any(|c| c["type"] == type_ && c[field] == value)
 }

@@ -248,10 +248,8 @@ async fn launch(kubeconfig: &Path, namespace: &Namespace, log: PathBuf) -> Resul
 
 fn is_ready(room: &Room, pod: &str, image: &str) -> bool {
     room.get(Watched::Pod, pod).is_some_and(|pod| {
-        let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
-        let ready = conditions.filter(|c| c["type"] == "Ready").any(|c| c["status"] == "True");
         let found = pod["spec"]["containers"][0]["image"].as_str().unwrap_or_default();
-        ready && found.trim_start_matches(MIRROR) == image
+        rest::has_condition(pod, "Ready", "status", "True") && found.trim_start_matches(MIRROR) == image
     })
 }
 

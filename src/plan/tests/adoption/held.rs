@@ -1,7 +1,8 @@
 //! A pass that is held: nothing of the usual plan is left but its counters.
 
-use super::{NOTHING, Phase, World, by_native, taken_over};
+use super::{Phase, by_native, finishing, taken_over};
 use crate::fixture::*;
+use ordinal_plan::revision::{data, hash};
 use serde_json::{Value, json};
 
 /// A set in a StatefulSet's way, with about all that a plan can have: something to wait for, something that fails, a claim that
@@ -61,8 +62,8 @@ fn s_3_7_a_set_that_is_held_keeps_the_revisions_that_it_knew() {
 
 #[test]
 fn s_3_4_a_set_that_is_held_counts_no_collision() {
-    let hash = ordinal_plan::revision::hash(&ordinal_plan::revision::data(&template("new")), 0);
-    let world = fresh(3).with(revision("other", 1).named(&format!("web-{hash}")).of_another());
+    let taken = format!("web-{}", hash(&data(&template("new")), 0));
+    let world = fresh(3).with(revision("other", 1).named(&taken).of_another());
     assert_eq!((world.status().collision_count, held(world).status().collision_count), (Some(1), None));
 }
 
@@ -77,13 +78,11 @@ fn o_10_a_set_counts_its_own_pods_until_it_has_verified_and_again_once_it_has_cl
     let refused = taken_over().spec("replicas", 4).status_was("replicas", 7);
     assert_eq!((refused.phase(), refused.status().replicas), (Some(Phase::Verifying), 0));
     assert_eq!(refused.status().current_revision, "", "what the StatefulSet says counts from Staging on");
-    let mut claimed = taken_over();
-    claimed.passes_until(|world| world.phase() == Some(Phase::Finishing));
-    let claimed = claimed.status_was("replicas", 7);
+    let claimed = finishing().status_was("replicas", 7);
     assert_eq!((claimed.phase(), claimed.status().replicas), (Some(Phase::Finishing), 3));
 }
 
-/// Its pods may be seen to be let go before it is seen to be gone.
+/// That the StatefulSet is gone may be seen before its pods are let go.
 #[test]
 fn o_10_only_pods_that_are_still_held_let_the_old_figures_count() {
     let mut world = taken_over();

@@ -30,7 +30,7 @@ fn taken_over() -> World {
         pod["spec"]["volumes"] = json!([claim]);
     }
     let world = (0..3).fold(world, |world, ordinal| world.with(claim(ordinal)));
-    let mut world = world.spec("adoptFrom", json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "uid": "native"}));
+    let mut world = world.adopting();
     let mut native = world.set.clone();
     native["apiVersion"] = "apps/v1".into();
     native["kind"] = "StatefulSet".into();
@@ -48,6 +48,11 @@ fn taken_over() -> World {
 impl World {
     fn native(&mut self) -> &mut Value {
         self.native.as_mut().expect("a StatefulSet")
+    }
+
+    /// The set is to take the StatefulSet over.
+    fn adopting(self) -> Self {
+        self.spec("adoptFrom", json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "uid": "native"}))
     }
 
     /// Changes the StatefulSet.
@@ -147,13 +152,18 @@ impl World {
         panic!("no end: {}", self.set["status"])
     }
 
+    /// Pods and revisions are the set's own, and nobody else's.
+    fn has_everything(&self) {
+        for object in self.pods.iter().chain(&self.revisions) {
+            assert_eq!(object["metadata"]["ownerReferences"], json!([by_set()]), "{}", object["metadata"]["name"]);
+        }
+    }
+
     fn is_taken_over(&self) {
         assert_eq!(self.condition("Adopted"), "True Adopted", "{}", self.message("Adopted"));
         assert_eq!(self.does(), NOTHING, "it would still do something");
         assert_eq!(self.set["spec"]["adoptFrom"], Value::Null);
-        for object in self.pods.iter().chain(&self.revisions) {
-            assert_eq!(object["metadata"]["ownerReferences"], json!([by_set()]), "{}", object["metadata"]["name"]);
-        }
+        self.has_everything();
         let status = &self.set["status"];
         let revisions = (&status["currentRevision"], &status["updateRevision"], &status["collisionCount"]);
         assert_eq!(revisions, (&json!("web-new"), &json!("web-new"), &json!(2)), "what the StatefulSet knew is kept");
@@ -171,11 +181,7 @@ fn n_5_a_stateful_set_is_taken_over_and_no_pod_is_touched() {
 
 #[test]
 fn s_2_5_the_end_is_not_announced_before_all_pods_are_the_sets_own() {
-    let mut world = taken_over();
-    world.passes_until(|world| world.phase() == Some(Phase::Finishing));
-    for object in world.pods.iter().chain(&world.revisions) {
-        assert_eq!(object["metadata"]["ownerReferences"], json!([by_set()]), "{}", object["metadata"]["name"]);
-    }
+    finishing().has_everything();
 }
 
 #[test]
@@ -297,6 +303,7 @@ fn n_5_what_would_change_pods_next_is_drift_and_waits_for_a_person() {
         }),
     ];
     for (what, mut world) in cases {
+        // What has been tried goes on to deletions at once; all else is tried first.
         world.memory.trial.iter_mut().for_each(|trial| trial.revision = "web-old".into());
         assert_eq!((world.does(), world.condition("Adopted")), (Vec::new(), "False Drift".into()), "{what}");
         world.set["spec"]["adoptFrom"]["accept"] = json!(["TemplateChange"]);
@@ -321,7 +328,7 @@ fn n_5_what_restarts_nobody_is_no_drift() {
 fn an_adoption_that_is_done_is_not_begun_again() {
     let mut world = taken_over();
     world.run(None);
-    let world = world.spec("adoptFrom", json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "uid": "native"}));
+    let world = world.adopting();
     assert_eq!((world.does(), world.condition("Adopted")), (Vec::new(), "True Adopted".into()));
 }
 
@@ -338,7 +345,7 @@ fn an_adoption_that_somebody_calls_off_is_abandoned() {
     assert_eq!((world.phase(), world.condition("Adopted")), (Some(Phase::Abandoned), "False Abandoned".into()));
     world.set["status"] = json!(world.plan().status);
     let again = World { set: world.set, ..taken_over() };
-    let again = again.spec("adoptFrom", json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "uid": "native"}));
+    let again = again.adopting();
     assert_eq!(again.condition("Adopted"), "False Staging", "it begins anew: {}", again.message("Adopted"));
 }
 

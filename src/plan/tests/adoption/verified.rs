@@ -1,6 +1,6 @@
 //! What has to be so before a StatefulSet is taken over.
 
-use super::{Phase, World, taken_over};
+use super::{Phase, taken_over};
 use crate::fixture::*;
 use ordinal_plan::{
     adoption::{unsettled, verify},
