@@ -24,8 +24,9 @@ use crate::{
     wait::{self, Look},
 };
 
-/// kube-controller-manager makes the service account within milliseconds, unless the machine is busy.
-const SERVICE_ACCOUNT: Duration = Duration::from_secs(30);
+/// kube-controller-manager makes the service account within milliseconds, unless a hundred namespaces are made at once on a
+/// busy machine, each with an operator of its own.
+const SERVICE_ACCOUNT: Duration = Duration::from_secs(120);
 
 /// A namespace with clients bound to it. It stays until its cluster goes, or somebody deletes it.
 #[derive(Clone)]

@@ -3,6 +3,10 @@
 use std::{
     hash::{BuildHasher, RandomState},
     net::{Ipv4Addr, TcpListener},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use anyhow::{Result, bail};
@@ -11,14 +15,19 @@ use anyhow::{Result, bail};
 /// client between our look and the server's bind. Above what well-known servers use.
 const RANGE: std::ops::Range<u16> = 15_000..32_000;
 
-/// `N` ports that nobody listens on. Starts at a random place, so that processes that ask at the same time do not meet.
+/// Where the search goes on. It starts at a random place, so that processes that ask at the same time do not meet, and one process
+/// is not given a port again soon: what it was given for may not listen yet.
+static NEXT: LazyLock<AtomicU64> =
+    // RandomState is the standard library's only source of randomness.
+    LazyLock::new(|| AtomicU64::new(RandomState::new().hash_one(std::process::id()) >> 1));
+
+/// `N` ports that nobody listens on.
 pub fn free<const N: usize>() -> Result<[u16; N]> {
     let span = RANGE.end - RANGE.start;
-    // RandomState is the standard library's only source of randomness.
-    let start = (RandomState::new().hash_one(std::process::id()) % u64::from(span)) as u16;
     let mut held = Vec::with_capacity(N);
-    for offset in 0..span {
-        let port = RANGE.start + (start + offset) % span;
+    for _ in 0..span {
+        let offset = NEXT.fetch_add(1, Ordering::Relaxed) % u64::from(span);
+        let port = RANGE.start + offset as u16;
         if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
             held.push((port, listener));
             if held.len() == N {

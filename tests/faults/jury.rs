@@ -58,6 +58,8 @@ struct Court {
     past: Past,
     deceived: bool,
     known: HashMap<Kind, Extent>,
+    /// What was sent before all kinds were listed.
+    first: Vec<(Kind, Extent)>,
     views: Vec<(Instant, Known)>,
     /// Calls of the same life.
     calls: Vec<Called>,
@@ -72,6 +74,7 @@ impl Court {
         match entry {
             Entry::Started => {
                 self.known.clear();
+                self.first.clear();
                 self.views.clear();
                 self.calls.clear();
                 self.held = None;
@@ -81,8 +84,9 @@ impl Court {
                 self.knows(*at, *kind, extent);
             }
             Entry::Shown { at, kind, version } => {
-                if let Some(extent) = self.known.get(kind) {
-                    self.knows(*at, *kind, Extent { version: extent.version.max(*version), ..*extent });
+                let first = self.first.iter().rev().find(|(of, _)| of == kind).map(|(_, extent)| extent);
+                if let Some(extent) = first.or_else(|| self.known.get(kind)).copied() {
+                    self.knows(*at, *kind, Extent { version: extent.version.max(*version), ..extent });
                 }
             }
             Entry::Held { at, pause } => self.held = Some((*at, *pause)),
@@ -96,11 +100,25 @@ impl Court {
     }
 
     fn knows(&mut self, at: Instant, kind: Kind, extent: Extent) {
-        self.known.insert(kind, extent);
-        // It plans nothing before it has listed all.
-        if self.known.len() == Store::KINDS.len() {
-            self.views.push((at, Store::KINDS.map(|kind| self.known[&kind])));
+        // It plans nothing before it has listed all. What was sent of one kind meanwhile may be heard after the list of another.
+        if self.known.len() < Store::KINDS.len() {
+            self.first.push((kind, extent));
+            self.known.entry(kind).or_insert(extent);
+            if self.known.len() == Store::KINDS.len() {
+                self.views(at);
+                for (kind, extent) in std::mem::take(&mut self.first) {
+                    self.known.insert(kind, extent);
+                    self.views(at);
+                }
+            }
+            return;
         }
+        self.known.insert(kind, extent);
+        self.views(at);
+    }
+
+    fn views(&mut self, at: Instant) {
+        self.views.push((at, Store::KINDS.map(|kind| self.known[&kind])));
     }
 
     /// The rules that none of the views explains which the operator may have had when the call's pass began.
@@ -380,6 +398,27 @@ mod tests {
         let mut told = told().lists(7, 7);
         told.deletes("web-1", "web-1");
         assert_eq!(told.is_judged(), "", "it is outdated");
+    }
+
+    #[test]
+    fn news_of_one_kind_may_be_heard_after_the_list_of_another_but_not_long_after() {
+        let judged = |ago: Duration| {
+            let mut told = told().lists(6, 7);
+            told.protocol.shown(&asked(0, Method::GET, "ordinalsets", &Value::Null), &"7".into());
+            // Sent right after the list of sets, before the other lists.
+            told.protocol.0[2..].rotate_right(1);
+            for entry in &mut told.protocol.0 {
+                if let Entry::Listed { at, .. } | Entry::Shown { at, .. } = entry {
+                    *at -= ago;
+                }
+            }
+            let status = json!({"metadata": {"uid": "web", "resourceVersion": "2"}, "status": {}});
+            let answer = json!({"metadata": {"name": "web", "uid": "web", "resourceVersion": "8"}});
+            told.calls(Method::PATCH, "ordinalsets/web/status", &status, None, &answer);
+            told.is_judged()
+        };
+        assert_eq!(judged(Duration::ZERO), "");
+        assert!(judged(PASS * 2).contains("N-3"), "it knew a newer set: {}", judged(PASS * 2));
     }
 
     #[test]
