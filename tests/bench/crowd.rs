@@ -22,14 +22,15 @@ const START: Duration = Duration::from_secs(60);
 
 /// The rows that are wanted; all of the work is done in any case.
 pub async fn run(turn: Turn<'_>, running: Running, shape: Sets) -> Result<Vec<Row>> {
-    let settled = async |running: &Running, phase| -> Result<Row> {
-        let meter = Meter::start(turn, running).await?;
+    let settled = async |meter: &mut Meter<'_>, phase| -> Result<Row> {
+        meter.begin().await?;
         tokio::time::sleep(SETTLE).await;
         meter.read(turn.task.row(phase), 0)
     };
-    let mut rows = vec![settled(&running, Phase::Nothing).await?];
+    let mut meter = Meter::new(turn, &running)?;
+    let mut rows = vec![settled(&mut meter, Phase::Nothing).await?];
     let mut troop = turn.troop("crowd", shape);
-    let mut meter = Meter::start(turn, &running).await?;
+    meter.begin().await?;
     troop.create().await?;
     troop.done(&running).await?;
     meter.done();
@@ -62,7 +63,7 @@ pub async fn run(turn: Turn<'_>, running: Running, shape: Sets) -> Result<Vec<Ro
     .await?;
     let took = written.parse::<Timestamp>()?.duration_since(started).as_secs_f64();
     troop.done(&running).await?;
-    let restarted = settled(&running, Phase::Restarted).await?;
+    let restarted = settled(&mut Meter::new(turn, &running)?, Phase::Restarted).await?;
     calls.extend(audit.read()?);
     // From the start of its process on.
     let cpu = [(CONTESTANT.to_owned(), running.usage()?.cpu.as_secs_f64())].into();

@@ -39,7 +39,8 @@ pub async fn run(turn: Turn<'_>, running: Running, pods: u32) -> Result<Vec<Row>
     small.done(&running).await?;
     big.done(&running).await?;
     let mut victim = Victim::watch(turn.namespace);
-    let meter = Meter::start(turn, &running).await?;
+    let mut meter = Meter::new(turn, &running)?;
+    meter.begin().await?;
     big.scale(pods).await?;
     let waits = victim.lose_while(turn.namespace, big.done(&running)).await?;
     let row = meter.finish(turn.task.row(Phase::Repair), pods).await?;

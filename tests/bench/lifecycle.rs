@@ -19,11 +19,12 @@ const IDLE: Duration = Duration::from_secs(30);
 pub async fn run(turn: Turn<'_>, running: Running, shape: Sets) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     let mut troop = turn.troop("web", shape);
+    let mut meter = Meter::new(turn, &running)?;
     for phase in [Phase::Create, Phase::Idle, Phase::Update, Phase::ScaleDown] {
         if phase != Phase::Create && !turn.task.wants(phase) {
             continue;
         }
-        let mut meter = Meter::start(turn, &running).await?;
+        meter.begin().await?;
         let pods = match phase {
             Phase::Idle => {
                 tokio::time::sleep(IDLE).await;

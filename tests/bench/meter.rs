@@ -31,11 +31,13 @@ pub const CONTESTANT: &str = "contestant";
 /// The bench itself: nodes and watches.
 const BENCH: &str = "bench and nodes";
 
-/// A measurement under way.
+/// Measures one contestant's pieces of work, one after the other.
 pub struct Meter<'a> {
     turn: Turn<'a>,
     running: &'a Running,
     audit: Tail,
+    /// When the last call was seen.
+    last_call: Instant,
     started: Instant,
     took: Option<Duration>,
     before: BTreeMap<String, Duration>,
@@ -44,26 +46,33 @@ pub struct Meter<'a> {
 }
 
 impl<'a> Meter<'a> {
-    /// Begins when the contestant is quiet; the clock starts then.
-    pub async fn start(turn: Turn<'a>, running: &'a Running) -> Result<Self> {
-        let mut meter = Self {
+    /// What happens from now on counts, as soon as a piece of work begins.
+    pub fn new(turn: Turn<'a>, running: &'a Running) -> Result<Self> {
+        let mut audit = turn.control_plane().tail(turn.contestant.identity());
+        audit.skip()?;
+        Ok(Self {
             turn,
             running,
-            audit: turn.control_plane().tail(turn.contestant.identity()),
+            audit,
+            last_call: Instant::now(),
             started: Instant::now(),
             took: None,
             before: BTreeMap::new(),
             load: Load::now()?,
             calls: Vec::new(),
-        };
-        meter.audit.skip()?;
-        meter.quiet().await?;
+        })
+    }
+
+    /// A piece of work begins: when the contestant is quiet the clock starts.
+    pub async fn begin(&mut self) -> Result<()> {
+        self.quiet().await?;
         // Everything up to now is not of this work.
-        meter.calls.clear();
-        meter.before = meter.cpu()?;
-        meter.load = Load::now()?;
-        meter.started = Instant::now();
-        Ok(meter)
+        self.calls.clear();
+        self.took = None;
+        self.before = self.cpu()?;
+        self.load = Load::now()?;
+        self.started = Instant::now();
+        Ok(())
     }
 
     /// Stops the clock: the work is done. Calls and CPU are counted on, for what follows from it is its cost too.
@@ -71,14 +80,14 @@ impl<'a> Meter<'a> {
         self.took = Some(self.started.elapsed());
     }
 
-    /// Ends, once the contestant is quiet. `pods`: what the cost is shared by; 0 for none.
-    pub async fn finish(mut self, row: String, pods: u32) -> Result<Row> {
+    /// Reads it, once the contestant is quiet. `pods`: what the cost is shared by; 0 for none.
+    pub async fn finish(&mut self, row: String, pods: u32) -> Result<Row> {
         self.quiet().await?;
         self.read(row, pods)
     }
 
-    /// Ends at once.
-    pub fn read(mut self, row: String, pods: u32) -> Result<Row> {
+    /// Reads it at once.
+    pub fn read(&mut self, row: String, pods: u32) -> Result<Row> {
         self.look()?;
         let after = self.cpu()?;
         let cpu: BTreeMap<_, _> = after
@@ -107,26 +116,27 @@ impl<'a> Meter<'a> {
 
     async fn quiet(&mut self) -> Result<()> {
         let deadline = Instant::now() + LONGEST;
-        let mut last = Instant::now();
-        while last.elapsed() < QUIET {
+        loop {
+            self.look()?;
+            if self.last_call.elapsed() >= QUIET {
+                return Ok(());
+            }
             if Instant::now() > deadline {
                 let told: Vec<_> = self.calls.iter().rev().take(5).map(Call::in_words).collect();
                 bail!("{} still makes calls {LONGEST:?} after its work: {told:?}", self.turn.contestant);
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
-            if self.look()? {
-                last = Instant::now();
-            }
         }
-        Ok(())
     }
 
-    /// Takes over what the audit log has; true when there was a call that is more than upkeep.
-    fn look(&mut self) -> Result<bool> {
+    /// Takes over what the audit log has.
+    fn look(&mut self) -> Result<()> {
         let fresh = self.audit.read()?;
-        let any = fresh.iter().any(|call| !is_upkeep(call));
+        if fresh.iter().any(|call| !is_upkeep(call)) {
+            self.last_call = Instant::now();
+        }
         self.calls.extend(fresh);
-        Ok(any)
+        Ok(())
     }
 
     fn cpu(&self) -> Result<BTreeMap<String, Duration>> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use kube::{
     Api,
     api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
@@ -135,6 +135,17 @@ impl Troop {
         }
         eventually(LONGEST, "all pods are gone", async || {
             let left = self.pods().await?;
+            Ok(Look::when(left == 0, || format!("{left} are left")))
+        })
+        .await?;
+        if !self.shape.claim {
+            return Ok(());
+        }
+        // Who comes next must not work beside those who remove a thousand volumes.
+        let volumes: Api<PartialObjectMeta<PersistentVolume>> = Api::all(self.namespace.client());
+        eventually(LONGEST, "all volumes are gone", async || {
+            let left = volumes.list(&ListParams::default()).await?.items.len();
+            tokio::time::sleep(BETWEEN_LISTS).await;
             Ok(Look::when(left == 0, || format!("{left} are left")))
         })
         .await
