@@ -57,8 +57,8 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     start_log(&run);
-    // Two threads: the work is waiting, not computing.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    // One thread: the work is waiting, not computing, and to wake another thread costs more than most of what it would do.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ended = match runtime {
         Ok(runtime) => runtime.block_on(operate(run)),
         Err(error) => Err(format!("the runtime cannot be started: {error}")),
