@@ -15,8 +15,8 @@ use anyhow::{Result, bail};
 /// client between our look and the server's bind. Above what well-known servers use.
 const RANGE: std::ops::Range<u16> = 15_000..32_000;
 
-/// Where the search goes on. It starts at a random place, so that processes that ask at the same time do not meet, and one process
-/// is not given a port again soon: what it was given for may not listen yet.
+/// Where the search goes on. It starts at a random place, so that processes that ask at the same time do not meet; and one
+/// process is not given a port again soon, for what it was given for may not listen yet.
 static NEXT: LazyLock<AtomicU64> =
     // RandomState is the standard library's only source of randomness.
     LazyLock::new(|| AtomicU64::new(RandomState::new().hash_one(std::process::id()) >> 1));
