@@ -19,7 +19,7 @@ const RANGE: std::ops::Range<u16> = 15_000..32_000;
 /// process is not given a port again soon, for what it was given for may not listen yet.
 static NEXT: LazyLock<AtomicU64> =
     // RandomState is the standard library's only source of randomness.
-    LazyLock::new(|| AtomicU64::new(RandomState::new().hash_one(std::process::id()) >> 1));
+    LazyLock::new(|| AtomicU64::new(RandomState::new().hash_one(std::process::id())));
 
 /// `N` ports that nobody listens on.
 pub fn free<const N: usize>() -> Result<[u16; N]> {

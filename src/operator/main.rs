@@ -57,13 +57,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     start_log(&run);
-    // One thread: the work is waiting, not computing, and to wake another thread costs more than most of what it would do.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let ended = match runtime {
-        Ok(runtime) => runtime.block_on(operate(run)),
-        Err(error) => Err(format!("the runtime cannot be started: {error}")),
-    };
-    match ended {
+    match block_on(operate(run)) {
         Ok(End::Stopped) => ExitCode::SUCCESS,
         Ok(End::LeaseLost) => ExitCode::from(3),
         Err(why) => {
@@ -73,14 +67,19 @@ fn main() -> ExitCode {
     }
 }
 
+/// On one thread: the work is waiting, not computing, and to wake another costs more than most of what it would do.
+fn block_on<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| format!("the runtime cannot be started: {error}"))?.block_on(work)
+}
+
 fn explained(Explain { set: (namespace, name), cluster }: &Explain) -> ExitCode {
     let answer = async {
         let config = client::config(cluster).await?;
         let client = kube::Client::try_from(config).map_err(|e| outcome::describe(&e))?;
         explain::live(&client, namespace, name).await
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime.map_err(|e| e.to_string()).and_then(|runtime| runtime.block_on(answer)) {
+    match block_on(answer) {
         Ok(text) => {
             print!("{text}");
             ExitCode::SUCCESS

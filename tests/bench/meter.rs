@@ -46,7 +46,7 @@ pub struct Meter<'a> {
 }
 
 impl<'a> Meter<'a> {
-    /// What happens from now on counts, as soon as a piece of work begins.
+    /// One that measures nothing until [`Meter::begin`].
     pub fn new(turn: Turn<'a>, running: &'a Running) -> Result<Self> {
         let mut audit = turn.control_plane().tail(turn.contestant.identity());
         audit.skip()?;

@@ -129,26 +129,24 @@ impl Troop {
             Ok(())
         })
         .await?;
-        if self.shape.claim {
-            let claims: Api<PersistentVolumeClaim> = self.namespace.claims();
-            claims.delete_collection(&DeleteParams::default(), &ListParams::default()).await?;
-        }
         eventually(LONGEST, "all pods are gone", async || {
             let left = self.pods().await?;
             Ok(Look::when(left == 0, || format!("{left} are left")))
         })
         .await?;
-        if !self.shape.claim {
-            return Ok(());
+        if self.shape.claim {
+            let claims: Api<PersistentVolumeClaim> = self.namespace.claims();
+            claims.delete_collection(&DeleteParams::default(), &ListParams::default()).await?;
+            // Who comes next must not work beside those who remove a thousand volumes.
+            let volumes: Api<PartialObjectMeta<PersistentVolume>> = Api::all(self.namespace.client());
+            eventually(LONGEST, "all volumes are gone", async || {
+                let left = volumes.list(&ListParams::default()).await?.items.len();
+                tokio::time::sleep(BETWEEN_LISTS).await;
+                Ok(Look::when(left == 0, || format!("{left} are left")))
+            })
+            .await?;
         }
-        // Who comes next must not work beside those who remove a thousand volumes.
-        let volumes: Api<PartialObjectMeta<PersistentVolume>> = Api::all(self.namespace.client());
-        eventually(LONGEST, "all volumes are gone", async || {
-            let left = volumes.list(&ListParams::default()).await?.items.len();
-            tokio::time::sleep(BETWEEN_LISTS).await;
-            Ok(Look::when(left == 0, || format!("{left} are left")))
-        })
-        .await
+        Ok(())
     }
 
     async fn pods(&self) -> Result<usize> {

@@ -58,8 +58,8 @@ struct Court {
     past: Past,
     deceived: bool,
     known: HashMap<Kind, Extent>,
-    /// What was sent before all kinds were listed.
-    first: Vec<(Kind, Extent)>,
+    /// What was sent, and is in no view yet: not all kinds are listed.
+    sent: Vec<(Kind, Extent)>,
     views: Vec<(Instant, Known)>,
     /// Calls of the same life.
     calls: Vec<Called>,
@@ -74,7 +74,7 @@ impl Court {
         match entry {
             Entry::Started => {
                 self.known.clear();
-                self.first.clear();
+                self.sent.clear();
                 self.views.clear();
                 self.calls.clear();
                 self.held = None;
@@ -84,9 +84,8 @@ impl Court {
                 self.knows(*at, *kind, extent);
             }
             Entry::Shown { at, kind, version } => {
-                let first = self.first.iter().rev().find(|(of, _)| of == kind).map(|(_, extent)| extent);
-                if let Some(extent) = first.or_else(|| self.known.get(kind)).copied() {
-                    self.knows(*at, *kind, Extent { version: extent.version.max(*version), ..extent });
+                if let Some(extent) = self.known.get(kind) {
+                    self.knows(*at, *kind, Extent { version: extent.version.max(*version), ..*extent });
                 }
             }
             Entry::Held { at, pause } => self.held = Some((*at, *pause)),
@@ -100,25 +99,23 @@ impl Court {
     }
 
     fn knows(&mut self, at: Instant, kind: Kind, extent: Extent) {
-        // It plans nothing before it has listed all. What was sent of one kind meanwhile may be heard after the list of another.
+        self.known.insert(kind, extent);
+        self.sent.push((kind, extent));
+        // It plans nothing before it has listed all.
         if self.known.len() < Store::KINDS.len() {
-            self.first.push((kind, extent));
-            self.known.entry(kind).or_insert(extent);
-            if self.known.len() == Store::KINDS.len() {
-                self.views(at);
-                for (kind, extent) in std::mem::take(&mut self.first) {
-                    self.known.insert(kind, extent);
-                    self.views(at);
-                }
-            }
             return;
         }
-        self.known.insert(kind, extent);
-        self.views(at);
+        let mut view = self.views.last().map_or_else(|| self.first(), |(_, view)| *view);
+        for (kind, extent) in self.sent.drain(..) {
+            view[kind as usize] = extent;
+            self.views.push((at, view));
+        }
     }
 
-    fn views(&mut self, at: Instant) {
-        self.views.push((at, Store::KINDS.map(|kind| self.known[&kind])));
+    /// Each kind as it was listed: what was sent of one meanwhile may be heard after the list of another.
+    fn first(&self) -> Known {
+        let first: HashMap<Kind, Extent> = self.sent.iter().rev().copied().collect();
+        Store::KINDS.map(|kind| first[&kind])
     }
 
     /// The rules that none of the views explains which the operator may have had when the call's pass began.
