@@ -40,10 +40,8 @@ async fn o_7_a_pod_that_fails_at_once_is_shown_and_waits() -> Outcome {
     let mut object = set("web", 1, json!({}));
     object["spec"]["template"]["metadata"]["annotations"] = json!({"test.ordinal.dev/fails": "true"});
     ns.create_set(object).await?;
-    ns.eventually(SOON, "web-0 is shown as failing fast, the third time in a row", async || {
-        let blocked = ns.set("web").await?["status"]["blockedPods"].clone();
-        let third = blocked[0]["message"].as_str().is_some_and(|m| m.contains("3 times"));
-        Ok(Look::when(blocked[0]["reason"] == "FailingFast" && third, || blocked.to_string()))
+    ns.blocked("web", "failing fast, the third time in a row", |pod| {
+        pod["reason"] == "FailingFast" && pod["message"].as_str().is_some_and(|m| m.contains("3 times"))
     })
     .await?;
     Ok(())
@@ -75,12 +73,7 @@ async fn s_12_8_a_pod_that_was_relabelled_is_released_and_its_name_waited_for() 
     ns.create_set(set("web", 2, json!({}))).await?;
     ns.settled("web").await?;
     ns.kubectl().ok(["label", "pod", "web-1", "app=other", "--overwrite"]).await?;
-    ns.eventually(SOON, "web-1 is shown as taken", async || {
-        let blocked = ns.set("web").await?["status"]["blockedPods"].clone();
-        let taken = blocked[0]["reason"] == "NameTaken" && blocked[0]["name"] == "web-1";
-        Ok(Look::when(taken, || blocked.to_string()))
-    })
-    .await?;
+    ns.blocked("web", "taken", |pod| pod["reason"] == "NameTaken" && pod["name"] == "web-1").await?;
     assert!(ns.pods().get("web-1").await?.owner_references().is_empty());
     ns.delete_pod("web-1").await?;
     ns.members_are("web", &["web-0", "web-1"]).await?;

@@ -37,6 +37,8 @@ pub trait Sets {
     async fn settled(&self, set: &str) -> Result<Value>;
     /// Waits for a condition of the set with this status and reason; its message.
     async fn condition(&self, set: &str, type_: &str, status: &str, reason: &str) -> Result<String>;
+    /// Waits until this is so of the first blocked pod that the set shows.
+    async fn blocked(&self, set: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Result<()>;
     /// The pods that carry the label `app: <set>`, by name.
     async fn members(&self, set: &str) -> Result<BTreeMap<String, Pod>>;
     /// The UIDs of these pods, by name.
@@ -71,6 +73,14 @@ impl Sets for Namespace {
             let done = condition["status"] == status && condition["reason"] == reason;
             let message = condition["message"].as_str().unwrap_or_default().to_owned();
             Ok(if done { Look::Done(message) } else { Look::NotYet(condition.to_string()) })
+        })
+        .await
+    }
+
+    async fn blocked(&self, set: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Result<()> {
+        self.eventually(SOON, &format!("set {set} shows a pod as {what}"), async || {
+            let blocked = self.set(set).await?["status"]["blockedPods"].clone();
+            Ok(Look::when(is_so(&blocked[0]), || blocked.to_string()))
         })
         .await
     }

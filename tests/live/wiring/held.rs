@@ -34,12 +34,7 @@ async fn s_9_6_a_finalizer_of_the_template_holds_the_pod_and_its_successor() -> 
     ns.delete_pod("web-0").await?;
     terminating(&ns, "web-0").await?;
     // The last thing that there is to say of it.
-    ns.eventually(SOON, "the set says that its pod does not go", async || {
-        let blocked = ns.set("web").await?["status"]["blockedPods"].clone();
-        let said = blocked[0]["reason"] == "Terminating";
-        Ok(Look::when(said, || blocked.to_string()))
-    })
-    .await?;
+    ns.blocked("web", "not going", |pod| pod["reason"] == "Terminating").await?;
     let blocked = at_rest(&ns).await?.len();
     assert_eq!(ns.pods().get("web-0").await?.uid(), before.uid(), "it was replaced before it was gone");
     assert_eq!(at_rest(&ns).await?.len(), blocked, "a held pod is not deleted again");
