@@ -23,7 +23,7 @@ use kube::{
 use ordinal_api::{OrdinalSet, OrdinalSetStatus};
 use ordinal_plan::{
     Plan,
-    action::{Action, ClaimOwners, FailedPod, Pace, Stage, StageKind, Step},
+    action::{Action, FailedPod, Pace, Stage, StageKind, Step},
     adoption,
     carry::{self, Ask, Learned},
     freshness::{Kind, Mark, Writes},
@@ -358,11 +358,8 @@ impl Pass<'_> {
                 let note = format!("Create Claim {name} for Pod {pod} in OrdinalSet {set} failed error: {failure}");
                 self.warn("FailedCreate", "Create", Some(claim_target(name)), note);
             }
-            (
-                Action::UpdateClaim(ClaimOwners { name, pod: Some(pod), .. }),
-                Failure::Refused(_) | Failure::Other(_),
-            ) => {
-                let why = format!("could not update claim {name} for delete policy ownerRefs: {failure}");
+            (Action::UpdateClaim(change), Failure::Refused(_) | Failure::Other(_)) if let Some(pod) = &change.pod => {
+                let why = format!("could not update claim {} for delete policy ownerRefs: {failure}", change.name);
                 self.pod_failed("Update", pod, &why);
             }
             (Action::CreateService { name } | Action::UpdateService { name, .. }, _) => {

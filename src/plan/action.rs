@@ -225,7 +225,7 @@ pub enum Action {
     /// Make a claim from a template (S-5.1).
     CreateClaim { name: String, template: String, pod: String },
     /// Change which of our owners a claim has (S-5.6); references of others stay.
-    UpdateClaim(ClaimOwners),
+    UpdateClaim(Box<ClaimOwners>),
     /// Make the pod of an ordinal (S-2.2).
     CreatePod { name: String, ordinal: i32, revision: Which },
     /// Repair identity labels, or volumes, or both: what differs (S-2.9).

@@ -77,7 +77,7 @@ pub(crate) fn owner_changes<'a>(
 ) -> impl Iterator<Item = Action> + 'a {
     view.claims_of(ordinal)
         .filter_map(move |claim| owner_change(view.set, ordinal, pod, claim))
-        .map(Action::UpdateClaim)
+        .map(|change| Action::UpdateClaim(change.into()))
 }
 
 /// Claims of one ordinal whose policy is ignored because of somebody else's controller reference (S-5.6).

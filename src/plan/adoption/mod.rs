@@ -350,14 +350,15 @@ fn staging(s: &Snapshot, native: &str) -> Vec<Action> {
     let set = &*s.set;
     let owns = |o: &OwnerReference| o.uid == native;
     let claims = s.claims.iter().filter(|claim| claim.owners.iter().any(owns)).map(|claim| {
-        Action::UpdateClaim(ClaimOwners {
+        let change = ClaimOwners {
             name: claim.name.clone(),
             uid: claim.uid.clone(),
             resource_version: claim.resource_version.clone(),
             pod: None,
             remove: vec![native.into()],
             add: Vec::new(),
-        })
+        };
+        Action::UpdateClaim(change.into())
     });
     let pods = s.pods.iter().filter(|p| p.controller.as_deref().is_some_and(owns));
     let pods = pods.filter(|p| p.promised.as_deref() != Some(&set.uid));

@@ -39,8 +39,8 @@ fn every_action() -> Vec<(Action, Vec<Answer<'static>>)> {
     vec![
         (Action::AdoptPod { name: name(), uid: uid() }, gone()),
         (Action::AdoptRevision { name: name(), uid: uid() }, gone()),
-        (Action::UpdateClaim(ClaimOwners { pod: None, ..owners.clone() }), gone()),
-        (Action::UpdateClaim(owners), gone()),
+        (Action::UpdateClaim(ClaimOwners { pod: None, ..owners.clone() }.into()), gone()),
+        (Action::UpdateClaim(owners.into()), gone()),
         (Action::ReleasePod { name: name(), uid: uid() }, gone_or_another()),
         (Action::DeletePod { name: name(), uid: uid(), why: Why::Condemned }, gone_or_another()),
         (Action::DeleteRevision { name: name(), uid: uid() }, gone_or_another()),
