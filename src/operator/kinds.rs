@@ -80,6 +80,10 @@ impl Cached for Claim {
         claim_family(key).map(Group::Family).into_iter().collect()
     }
 
+    fn share(&mut self, with: &Self) {
+        Self::share(self, with);
+    }
+
     fn same(&self, before: &Self) -> bool {
         let Self { name, uid, resource_version: _, owners, deleting, pending } = self;
         (name, uid, owners) == (&before.name, &before.uid, &before.owners)

@@ -43,7 +43,7 @@ impl Pod {
 
     /// The name of the revision it was made from; empty if its label is absent.
     pub fn revision(&self) -> &str {
-        self.labels.others().get(ordinal_api::LABEL_REVISION).map_or("", String::as_str)
+        self.labels.revision()
     }
 }
 

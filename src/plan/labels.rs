@@ -2,7 +2,7 @@
 //! from the pod's name. A set of a thousand pods is decided about again and again, and what is shared is at hand.
 
 use crate::name::{self, Parsed};
-use ordinal_api::{LABEL_POD_INDEX, LABEL_POD_NAME};
+use ordinal_api::{LABEL_POD_INDEX, LABEL_POD_NAME, LABEL_REVISION};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// All labels of a pod.
@@ -10,7 +10,15 @@ use std::{collections::BTreeMap, sync::Arc};
 pub struct Labels {
     name: Own,
     index: Own,
-    others: Arc<BTreeMap<String, String>>,
+    others: Arc<Others>,
+}
+
+/// Those that are not told from the name.
+#[derive(Debug, PartialEq, Eq)]
+struct Others {
+    labels: BTreeMap<String, String>,
+    /// One of them, that every plan looks at several times a pod; empty if it is absent.
+    revision: String,
 }
 
 /// A label that only one pod of a set has.
@@ -52,13 +60,13 @@ impl Labels {
             index: Own::of(all.remove(LABEL_POD_INDEX), |label| {
                 name::decimal(label).is_some_and(|n| parsed.ordinal == Some(n))
             }),
-            others: Arc::new(all),
+            others: Arc::new(Others { revision: all.get(LABEL_REVISION).cloned().unwrap_or_default(), labels: all }),
         }
     }
 
     /// All of them, for the pod of this name.
     pub fn all(&self, name: &str, parsed: Parsed) -> BTreeMap<String, String> {
-        let mut all = (*self.others).clone();
+        let mut all = self.others.labels.clone();
         all.extend(self.name.value(|| name.to_owned()).map(|value| (LABEL_POD_NAME.to_owned(), value)));
         all.extend(self.index.value(|| index(parsed)).map(|value| (LABEL_POD_INDEX.to_owned(), value)));
         all
@@ -78,7 +86,17 @@ impl Labels {
 
     /// Those that are not told from the name.
     pub fn others(&self) -> &BTreeMap<String, String> {
-        &self.others
+        &self.others.labels
+    }
+
+    /// The name of the revision; empty if its label is absent.
+    pub fn revision(&self) -> &str {
+        &self.others.revision
+    }
+
+    /// Whether those that are not told from the name are known to be the same, without a look at them.
+    pub fn are_shared(&self, with: &Self) -> bool {
+        Arc::ptr_eq(&self.others, &with.others)
     }
 }
 
@@ -113,7 +131,7 @@ mod tests {
         let one = Labels::new(map(&[("app", "web"), (LABEL_POD_NAME, "web-0")]), "web-0", parse("web-0"));
         let mut two = Labels::new(map(&[("app", "web"), (LABEL_POD_NAME, "web-1")]), "web-1", parse("web-1"));
         two.share(&one);
-        assert!(Arc::ptr_eq(&one.others, &two.others));
+        assert!(one.are_shared(&two));
         let mut three = Labels::new(map(&[("app", "db")]), "web-2", parse("web-2"));
         three.share(&one);
         assert_eq!(three.others(), &map(&[("app", "db")]));

@@ -38,6 +38,8 @@ pub mod gather;
 mod golden;
 pub mod labels;
 pub mod meaning;
+pub mod memory;
+pub mod mounts;
 pub mod name;
 pub mod native;
 mod ownership;

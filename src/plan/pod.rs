@@ -57,8 +57,5 @@ pub(crate) fn identity_matches(set: &Set, ordinal: i32, pod: &Pod) -> bool {
 
 /// Whether each claim template has its volume (S-2.8).
 pub(crate) fn storage_matches(set: &Set, templates: &[&str], ordinal: i32, pod: &Pod) -> bool {
-    templates.iter().all(|template| {
-        let volume = pod.claims.iter().find(|(volume, _)| volume == template);
-        volume.is_some_and(|(_, claim)| name::is_claim(claim, template, &set.name, ordinal))
-    })
+    templates.iter().all(|template| pod.mounts.have(template, (&set.name, ordinal), &pod.name))
 }

@@ -3,10 +3,12 @@
 //! Everything here was true when the caches were read; the world may have moved since. That is why every destructive
 //! action carries the UID of the object that was judged (O-5, N-3).
 
+pub use crate::memory::{Failure, Failures, Memory, Refusal, Trial, Verdict};
 use crate::{
     condition::Trouble,
     labels::Labels,
     meaning::Meaning,
+    mounts::Mounts,
     name::{self, Parsed},
     native::Native,
 };
@@ -41,79 +43,6 @@ pub struct Snapshot {
     pub native: Native,
     /// What earlier passes left.
     pub memory: Memory,
-}
-
-/// What is known beside the API server's objects. Losing it costs time, nothing else (N-13).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Memory {
-    /// Slots whose pods failed at once (O-7).
-    pub failures: Failures,
-    /// Since when the governing Service has been missing (O-9).
-    pub service_missing_since: Option<Timestamp>,
-    /// When the set's own Service was last brought up to date: somebody may be working against us.
-    pub service_mended: Option<Timestamp>,
-    /// Why the governing Service could not be made or updated, in the server's words (O-9).
-    pub service_error: Option<String>,
-    /// What came of trying the update revision (O-4).
-    pub trial: Option<Trial>,
-    /// What the API server refused last, in its own words; empty once a pass went through.
-    pub refusal: Option<Refusal>,
-}
-
-/// Slots whose pods failed within a minute of their creation (O-7).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Failures {
-    /// The update revision that they were counted for; another one starts afresh.
-    pub revision: String,
-    /// By ordinal.
-    pub slots: BTreeMap<i32, Failure>,
-}
-
-/// One slot's failures in a row.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Failure {
-    /// UID of the pod that failed last.
-    pub uid: String,
-    /// How many in a row.
-    pub count: u32,
-    /// When the last one was seen.
-    pub seen: Timestamp,
-}
-
-/// What a dry run of a revision's pod brought (O-4).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Trial {
-    /// Name of the revision.
-    pub revision: String,
-    /// The set's generation at the time; a changed set is tried again at once.
-    pub generation: i64,
-    /// What the server said.
-    pub verdict: Verdict,
-}
-
-/// The server's answer to a dry run.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Verdict {
-    /// It would run such a pod, or could not tell.
-    Passed,
-    /// It would not.
-    Refused {
-        /// The server's own words.
-        message: String,
-        /// How often in a row.
-        count: u32,
-        /// Not before this it is asked again.
-        retry_at: Timestamp,
-    },
-}
-
-/// A write that the API server refused and that only somebody else can make possible: quota, policy, an invalid pod.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Refusal {
-    /// What was to be done, with the object's name.
-    pub doing: String,
-    /// The server's own words.
-    pub message: String,
 }
 
 /// A set, with what is derived from it once per version.
@@ -224,6 +153,11 @@ impl Set {
         i64::from(ordinal) >= i64::from(self.start()) + i64::from(self.partition().max(0))
     }
 
+    /// Whether the selector asks for a label that each pod has for itself.
+    pub(crate) fn selects_by_name(&self) -> bool {
+        self.selects_by_name
+    }
+
     /// Whether the selector matches a pod (S-2.5).
     pub fn selects(&self, pod: &Pod) -> bool {
         if self.selects_by_name {
@@ -291,10 +225,10 @@ pub struct Pod {
     pub ready: bool,
     /// When the condition Ready last changed.
     pub ready_since: Option<Timestamp>,
-    /// Volumes that are claims: volume name, claim name.
-    pub claims: Vec<(String, String)>,
+    /// Volumes that are claims; pods of one set share them.
+    pub mounts: Mounts,
     /// What keeps it from running, as far as its status tells (O-10).
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<Box<Trouble>>,
 }
 
 /// `status.phase`
@@ -316,15 +250,17 @@ pub enum Phase {
 
 impl From<lite::Pod> for Pod {
     fn from(pod: lite::Pod) -> Self {
-        let trouble = Trouble::of(&pod);
+        let trouble = Trouble::of(&pod).map(Box::new);
         let meta = pod.metadata;
         let name = meta.name.unwrap_or_default();
         let ready = pod.status.conditions.iter().find(|c| c.type_ == "Ready");
         let parsed = name::parse(&name);
         let promised = promised(meta.owner_references.as_deref());
         let mut owners = meta.owner_references.into_iter().flatten();
+        let volumes = pod.spec.volumes.into_iter();
         Self {
             labels: Labels::new(meta.labels.unwrap_or_default(), &name, parsed),
+            mounts: Mounts::new(volumes.filter_map(|v| Some((v.name, v.persistent_volume_claim?.claim_name))), &name),
             parsed,
             name,
             uid: meta.uid.unwrap_or_default(),
@@ -342,12 +278,6 @@ impl From<lite::Pod> for Pod {
             },
             ready: ready.is_some_and(|c| c.status == "True"),
             ready_since: ready.and_then(|c| c.last_transition_time.as_ref()).map(|t| t.0),
-            claims: pod
-                .spec
-                .volumes
-                .into_iter()
-                .filter_map(|v| Some((v.name, v.persistent_volume_claim?.claim_name)))
-                .collect(),
             trouble,
         }
     }
@@ -357,6 +287,7 @@ impl Pod {
     /// Takes what is equal from a pod of the same set, in place of its own.
     pub fn share(&mut self, with: &Self) {
         self.labels.share(&with.labels);
+        self.mounts.share(&with.mounts);
         if self.controller == with.controller {
             self.controller = with.controller.clone();
         }
@@ -378,8 +309,8 @@ pub struct Claim {
     pub uid: String,
     /// `metadata.resourceVersion`
     pub resource_version: String,
-    /// `metadata.ownerReferences`, those of others too.
-    pub owners: Vec<OwnerReference>,
+    /// `metadata.ownerReferences`, those of others too; claims of one set share them.
+    pub owners: Arc<[OwnerReference]>,
     /// Whether it has a deletionTimestamp.
     pub deleting: bool,
     /// Whether it is still to be bound.
@@ -393,9 +324,18 @@ impl From<lite::Claim> for Claim {
             name: meta.name.unwrap_or_default(),
             uid: meta.uid.unwrap_or_default(),
             resource_version: meta.resource_version.unwrap_or_default(),
-            owners: meta.owner_references.unwrap_or_default(),
+            owners: meta.owner_references.unwrap_or_default().into(),
             deleting: meta.deletion_timestamp.is_some(),
             pending: claim.status.phase == "Pending",
+        }
+    }
+}
+
+impl Claim {
+    /// Takes what is equal from a claim of the same set, in place of its own.
+    pub fn share(&mut self, with: &Self) {
+        if self.owners == with.owners {
+            self.owners = with.owners.clone();
         }
     }
 }
@@ -510,6 +450,23 @@ mod tests {
         let mut other = pod("web-2", "b");
         other.share(&first);
         assert_eq!(other.controller.map(|owner| owner.uid.clone()).as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn o_14_claims_of_a_set_share_equal_owners_and_no_others() {
+        let claim = |owner: &str| {
+            let owner = json!({"apiVersion": "apps.ordinal.dev/v1", "kind": SET_KIND, "name": "web", "uid": owner});
+            let object = json!({"metadata": {"name": "data-web-0", "ownerReferences": [owner]}});
+            let wire: lite::Claim = serde_json::from_value(object).expect("a claim");
+            Claim::from(wire)
+        };
+        let first = claim("a");
+        let mut second = claim("a");
+        second.share(&first);
+        assert!(Arc::ptr_eq(&first.owners, &second.owners));
+        let mut other = claim("b");
+        other.share(&first);
+        assert_eq!(other.owners[0].uid, "b");
     }
 
     #[test]

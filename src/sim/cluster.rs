@@ -126,8 +126,20 @@ impl Cluster {
 /// When it breaks an invariant, or is another one for the same snapshot.
 pub fn checked_plan(snapshot: &Snapshot) -> Plan {
     let made = judged_plan(snapshot);
-    assert_eq!(made, plan(snapshot), "the same snapshot gave two plans");
+    assert_eq!(made, plan(&as_cached(snapshot)), "the same snapshot gave two plans");
     made
+}
+
+/// The same snapshot, its pods and claims sharing what those of the operator's caches share.
+pub fn as_cached(snapshot: &Snapshot) -> Snapshot {
+    let mut shared = snapshot.clone();
+    if let Some((first, rest)) = shared.pods.split_first_mut() {
+        rest.iter_mut().for_each(|pod| Arc::make_mut(pod).share(first));
+    }
+    if let Some((first, rest)) = shared.claims.split_first_mut() {
+        rest.iter_mut().for_each(|claim| Arc::make_mut(claim).share(first));
+    }
+    shared
 }
 
 /// A plan for a snapshot, made once.

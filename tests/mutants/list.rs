@@ -114,14 +114,26 @@ pub const ALL: &[Mutant] = &[
     simulated(
         "pods of others are adopted",
         "src/plan/ownership.rs",
-        "Some(owner) if owner.uid != set.uid => Verdict::Ignore,",
-        "Some(owner) if owner.uid != set.uid => Verdict::Adopt,",
+        "Some(owner) if !self.is_the_set(owner) => Verdict::Ignore,",
+        "Some(owner) if !self.is_the_set(owner) => Verdict::Adopt,",
+    ),
+    simulated(
+        "what was found out about one pod's labels counts for all",
+        "src/plan/ownership.rs",
+        "Some((last, verdict)) if last.are_shared(&pod.labels) && !self.set.selects_by_name() => verdict,",
+        "Some((_, verdict)) => verdict,",
+    ),
+    simulated(
+        "shared labels stand for the pod's own",
+        "src/plan/ownership.rs",
+        "Some((last, verdict)) if last.are_shared(&pod.labels) && !self.set.selects_by_name() => verdict,",
+        "Some((last, verdict)) if last.are_shared(&pod.labels) => verdict,",
     ),
     simulated(
         "terminating orphans are adopted",
         "src/plan/ownership.rs",
-        "None if set.deleting || pod.is_terminating() || !matches() => Verdict::Ignore,",
-        "None if set.deleting || !matches() => Verdict::Ignore,",
+        "None if set.deleting || pod.is_terminating() || !self.matches(pod) => Verdict::Ignore,",
+        "None if set.deleting || !self.matches(pod) => Verdict::Ignore,",
     ),
     simulated(
         "a set being deleted makes pods",

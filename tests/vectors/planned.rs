@@ -112,10 +112,10 @@ fn native(mut object: Value) -> Value {
 
 /// The owner references of a claim after a change.
 fn owners(s: &Situation, change: &ClaimOwners) -> Value {
-    let before = s.snapshot.claims.iter().find(|c| c.name == change.name).map(|c| c.owners.clone());
+    let before = s.snapshot.claims.iter().find(|c| c.name == change.name);
     let replaced = |uid: &String| change.remove.contains(uid) || change.add.iter().any(|o| o.uid == *uid);
-    let kept = before.unwrap_or_default().into_iter().filter(|o| !replaced(&o.uid));
-    let after: Vec<_> = kept.chain(change.add.iter().cloned()).collect();
+    let kept = before.into_iter().flat_map(|c| c.owners.iter()).filter(|o| !replaced(&o.uid));
+    let after: Vec<_> = kept.chain(&change.add).collect();
     let mut claim = json!({"metadata": {"ownerReferences": after}});
     words::to_native(&mut claim);
     words::sorted(&claim["metadata"]["ownerReferences"])

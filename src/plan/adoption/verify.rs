@@ -176,5 +176,5 @@ fn claims(s: &Snapshot, theirs: &Set) -> Vec<String> {
     let pods = s.pods.iter().map(AsRef::as_ref);
     let pods = pods.filter(|p: &&Pod| p.controller.as_ref().is_some_and(|o| o.uid == theirs.uid));
     let others = pods.filter(|pod| !mounts(pod));
-    others.map(|pod| format!("{} mounts {:?}", pod.name, pod.claims)).collect()
+    others.map(|pod| format!("{} mounts {:?}", pod.name, pod.mounts.all(&pod.name))).collect()
 }

@@ -4,7 +4,10 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use k8s_openapi::jiff::SignedDuration;
 use ordinal_plan::{Snapshot, plan};
-use ordinal_sim::{cluster::Cluster, kubelet};
+use ordinal_sim::{
+    cluster::{Cluster, as_cached},
+    kubelet,
+};
 use serde_json::{Value, json};
 use std::{cell::LazyCell, hint::black_box, time::Duration};
 
@@ -65,7 +68,7 @@ fn deciding(c: &mut Criterion) {
     for (name, situation) in situations {
         let mut group = c.benchmark_group(name);
         for size in SIZES {
-            let snapshot: LazyCell<Snapshot, _> = LazyCell::new(|| situation(size).snapshot());
+            let snapshot: LazyCell<Snapshot, _> = LazyCell::new(|| as_cached(&situation(size).snapshot()));
             group.throughput(Throughput::Elements(size.unsigned_abs().into()));
             group.bench_function(BenchmarkId::from_parameter(size), |b| {
                 let snapshot = &*snapshot;
