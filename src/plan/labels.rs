@@ -1,7 +1,10 @@
 //! The labels of a pod, in little space: pods of one set and revision share all of theirs but two, and those two can be told
 //! from the pod's name. A set of a thousand pods is decided about again and again, and what is shared is at hand.
 
-use crate::name::{self, Parsed};
+use crate::{
+    name::{self, Parsed},
+    share::share,
+};
 use ordinal_api::{LABEL_POD_INDEX, LABEL_POD_NAME, LABEL_REVISION};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -79,9 +82,7 @@ impl Labels {
 
     /// Takes those of another pod in place of equal ones of its own.
     pub fn share(&mut self, with: &Self) {
-        if self.others == with.others {
-            self.others = with.others.clone();
-        }
+        share(&mut self.others, &with.others);
     }
 
     /// Those that are not told from the name.

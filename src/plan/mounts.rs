@@ -17,11 +17,8 @@ struct Mount {
 impl Mounts {
     /// Those of the pod of this name: names of volumes and of their claims.
     pub fn new(volumes: impl Iterator<Item = (String, String)>, pod: &str) -> Self {
-        let proper = |volume: &str, claim: &str| {
-            claim.strip_prefix(volume).and_then(|rest| rest.strip_prefix('-')).is_some_and(|rest| rest == pod)
-        };
         let mount = |(volume, claim): (String, String)| {
-            let claim = Some(claim).filter(|claim| !proper(&volume, claim));
+            let claim = Some(claim).filter(|claim| name::pod_of_claim(claim, &volume) != Some(pod));
             Mount { volume, claim }
         };
         Self(volumes.map(mount).collect())
@@ -42,18 +39,12 @@ impl Mounts {
             Some(claim) => name::is_claim(claim, template, set, ordinal),
         })
     }
-
-    /// Takes those of another pod in place of equal ones of its own.
-    pub fn share(&mut self, with: &Self) {
-        if self == with {
-            self.0 = with.0.clone();
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::share::share;
 
     fn mounts(pod: &str, volumes: &[(&str, &str)]) -> Mounts {
         Mounts::new(volumes.iter().map(|(volume, claim)| ((*volume).to_owned(), (*claim).to_owned())), pod)
@@ -81,10 +72,10 @@ mod tests {
     fn o_14_pods_of_a_set_share_their_mounts_and_others_do_not() {
         let one = mounts("web-0", &[("data", "data-web-0")]);
         let mut two = mounts("web-1", &[("data", "data-web-1")]);
-        two.share(&one);
+        share(&mut two, &one);
         assert!(Arc::ptr_eq(&one.0, &two.0));
         let mut three = mounts("web-2", &[("data", "data-web-1")]);
-        three.share(&one);
+        share(&mut three, &one);
         assert!(!three.have("data", ("web", 2), "web-2"));
     }
 }

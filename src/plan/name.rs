@@ -64,7 +64,12 @@ pub fn parse_claim<'a>(name: &'a str, set: &str) -> Option<(&'a str, i32)> {
 
 /// Whether `name` is that of the claim of `template` and `ordinal`, told without making the name.
 pub fn is_claim(name: &str, template: &str, set: &str, ordinal: i32) -> bool {
-    name.strip_prefix(template).and_then(|rest| rest.strip_prefix('-')).is_some_and(|rest| is_pod(rest, set, ordinal))
+    pod_of_claim(name, template).is_some_and(|pod| is_pod(pod, set, ordinal))
+}
+
+/// The pod's name within the name of a claim of `template`.
+pub(crate) fn pod_of_claim<'a>(claim: &'a str, template: &str) -> Option<&'a str> {
+    claim.strip_prefix(template)?.strip_prefix('-')
 }
 
 /// The revision with a hash: set names are cut so that the whole stays a DNS subdomain (S-3.3).

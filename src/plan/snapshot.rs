@@ -11,6 +11,7 @@ use crate::{
     mounts::Mounts,
     name::{self, Parsed},
     native::Native,
+    share::share,
 };
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{LabelSelector, OwnerReference},
@@ -287,10 +288,8 @@ impl Pod {
     /// Takes what is equal from a pod of the same set, in place of its own.
     pub fn share(&mut self, with: &Self) {
         self.labels.share(&with.labels);
-        self.mounts.share(&with.mounts);
-        if self.controller == with.controller {
-            self.controller = with.controller.clone();
-        }
+        share(&mut self.mounts, &with.mounts);
+        share(&mut self.controller, &with.controller);
     }
 }
 
@@ -334,9 +333,7 @@ impl From<lite::Claim> for Claim {
 impl Claim {
     /// Takes what is equal from a claim of the same set, in place of its own.
     pub fn share(&mut self, with: &Self) {
-        if self.owners == with.owners {
-            self.owners = with.owners.clone();
-        }
+        share(&mut self.owners, &with.owners);
     }
 }
 
